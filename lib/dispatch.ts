@@ -1,0 +1,135 @@
+// Calls of native operations. Callers have checked the arguments; these functions fill the call buffer and wrap results.
+import { type Attributes, newOutput, opName, words, writeAttributes, writeShape } from './boundary';
+import { deviceId } from './deviceTable';
+import { bytesPerElement, type DType, dtypeNumber } from './dtype';
+import { native } from './native';
+import { checkedSize, type Shape } from './shape';
+import { type AnyTensor, Tensor } from './tensor';
+import { dispatchTraced, tracing } from './trace';
+
+export { type Attributes, opNumber } from './boundary';
+
+/** An output that an op makes. The shape array is taken over and frozen; a tensor's own shape may be passed. */
+export interface OutputSpec<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: Shape;
+}
+
+type Inputs = readonly AnyTensor[];
+
+const { dispatch } = native;
+
+/** Writes op, device, counts and inputs; returns the position of the first output in `words`. */
+function begin(op: number, device: number, inputs: Inputs, outputs: number): number {
+  words[0] = op;
+  words[1] = device;
+  words[2] = inputs.length;
+  words[3] = outputs;
+  words[4] = 0; // no profile
+  let at = 5;
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i];
+    words[at] = input._slot;
+    words[at + 1] = input._generation;
+    at += 2;
+  }
+  return at;
+}
+
+function runOn<D extends DType>(
+  op: number,
+  device: number,
+  deviceName: string,
+  inputs: Inputs,
+  dtype: D,
+  shape: Shape,
+  size: number,
+  attrs: Attributes | undefined,
+): Tensor<D> {
+  const out = begin(op, device, inputs, 1);
+  words[out] = newOutput;
+  words[out + 1] = dtypeNumber(dtype);
+  writeAttributes(op, attrs, writeShape(shape, 0), inputs.length, 1);
+  if (tracing.active === 0) dispatch();
+  else dispatchTraced(op, device, inputs, [shape], attrs);
+  return Tensor._wrap(words[out], words[out + 1], shape, size, dtype, device, deviceName);
+}
+
+/**
+ * Runs an op with one output on a device given by number: for ops without inputs.
+ *
+ * @throws ShapeError when the output's size overflows, and what the addon throws (OutOfMemoryError, DeviceLostError).
+ */
+export function create1<D extends DType>(
+  op: number,
+  device: number,
+  dtype: D,
+  shape: Shape,
+  attrs?: Attributes,
+): Tensor<D> {
+  const size = checkedSize(opName(op), shape, bytesPerElement(dtype));
+  return runOn(op, device, deviceId(device), [], dtype, Object.freeze(shape), size, attrs);
+}
+
+/** Runs an op with one output on the device of its inputs. Throws as `create1` does. */
+export function run1<D extends DType>(
+  op: number,
+  inputs: Inputs,
+  dtype: D,
+  shape: Shape,
+  attrs?: Attributes,
+): Tensor<D> {
+  const first = inputs[0];
+  if (shape === first.shape && dtype === (first.dtype as DType)) {
+    return runOn(op, first._device, first.device, inputs, dtype, shape, first.size, attrs);
+  }
+  const size = checkedSize(opName(op), shape, bytesPerElement(dtype));
+  return runOn(op, first._device, first.device, inputs, dtype, Object.freeze(shape), size, attrs);
+}
+
+/** Runs an op with two outputs on the device of its inputs. Throws as `create1` does. */
+export function run2<A extends DType, B extends DType>(
+  op: number,
+  inputs: Inputs,
+  outputA: OutputSpec<A>,
+  outputB: OutputSpec<B>,
+  attrs?: Attributes,
+): [Tensor<A>, Tensor<B>] {
+  const { _device: device, device: deviceName } = inputs[0];
+  const a = begin(op, device, inputs, 2);
+  const b = a + 2;
+  const sizeA = checkedSize(opName(op), outputA.shape, bytesPerElement(outputA.dtype));
+  const sizeB = checkedSize(opName(op), outputB.shape, bytesPerElement(outputB.dtype));
+  words[a] = newOutput;
+  words[a + 1] = dtypeNumber(outputA.dtype);
+  words[b] = newOutput;
+  words[b + 1] = dtypeNumber(outputB.dtype);
+  const at = writeShape(outputB.shape, writeShape(outputA.shape, 0));
+  writeAttributes(op, attrs, at, inputs.length, 2);
+  if (tracing.active === 0) dispatch();
+  else dispatchTraced(op, device, inputs, [outputA.shape, outputB.shape], attrs);
+  // Wrapping runs no other call, so the buffer still holds both handles.
+  const shapeA = Object.freeze(outputA.shape);
+  const shapeB = Object.freeze(outputB.shape);
+  return [
+    Tensor._wrap(words[a], words[a + 1], shapeA, sizeA, outputA.dtype, device, deviceName),
+    Tensor._wrap(words[b], words[b + 1], shapeB, sizeB, outputB.dtype, device, deviceName),
+  ];
+}
+
+/** Runs an op that overwrites `outputs`, on their device. */
+export function runInPlace(op: number, inputs: Inputs, outputs: Inputs, attrs?: Attributes): void {
+  const device = outputs[0]._device;
+  let at = begin(op, device, inputs, outputs.length);
+  for (let i = 0; i < outputs.length; i++) {
+    words[at] = outputs[i]._slot;
+    words[at + 1] = outputs[i]._generation;
+    at += 2;
+  }
+  writeAttributes(op, attrs, 0, inputs.length, outputs.length);
+  if (tracing.active === 0) dispatch();
+  else {
+    const shapes = outputs.map(({ shape }) => shape);
+    dispatchTraced(op, device, inputs, shapes, attrs);
+  }
+}

@@ -1,0 +1,151 @@
+// The methods of Tensor that make another handle, copy or convert.
+import { numbers, opNumber, words, writeShape } from './boundary';
+import { expectDtypeName, expectTensor, sameDevice, sameDtype } from './check';
+import { deviceId, resolveDevice } from './deviceTable';
+import { run1, runInPlace } from './dispatch';
+import type { DType } from './dtype';
+import { dtypeNumber } from './dtype';
+import { ArgumentError, ShapeError } from './errors';
+import { native } from './native';
+import { dataSync } from './reading';
+import { expectShape, sameShape, shapeText, sizeOf } from './shape';
+import { Tensor } from './tensor';
+import { describe } from './text';
+
+const castOp = opNumber('cast');
+const copyOp = opNumber('copyStrided');
+
+/** Another handle on the storage of `tensor`, from element `offset`; takes `shape`. */
+export function view<D extends DType>(
+  tensor: Tensor<D>,
+  shape: readonly number[],
+  size: number,
+  offset: number,
+): Tensor<D> {
+  words[0] = tensor._slot;
+  words[1] = tensor._generation;
+  numbers[0] = offset;
+  writeShape(shape, 1);
+  native.view();
+  return tensor._view(words[0], words[1], Object.freeze(shape), size, offset);
+}
+
+export function detach<D extends DType>(tensor: Tensor<D>): Tensor<D> {
+  tensor._expectAlive('detach');
+  return view(tensor, tensor.shape, tensor.size, 0);
+}
+
+/**
+ * Makes a tensor of host data on a device; the values are copied at the call.
+ *
+ * @param shape Taken over.
+ */
+export function fromHost<D extends DType>(
+  values: ArrayBufferView,
+  dtype: D,
+  shape: readonly number[],
+  size: number,
+  device: number,
+): Tensor<D> {
+  words[0] = device;
+  words[1] = dtypeNumber(dtype);
+  writeShape(shape, 0);
+  native.create(values);
+  return Tensor._wrap(words[0], words[1], Object.freeze(shape), size, dtype, device, deviceId(device));
+}
+
+export function to<D extends DType>(tensor: Tensor<D>, id: string): Tensor<D> {
+  tensor._expectAlive('to');
+  const device = resolveDevice('to', id);
+  if (device === tensor._device) return view(tensor, tensor.shape, tensor.size, 0);
+  return fromHost(dataSync(tensor), tensor.dtype, tensor.shape, tensor.size, device);
+}
+
+export function cast<E extends DType>(tensor: Tensor<DType>, dtype: E): Tensor<E> {
+  tensor._expectAlive('cast');
+  expectDtypeName('cast', 'dtype', dtype);
+  return run1(castOp, [tensor], dtype, tensor.shape);
+}
+
+/** The extents asked for, with the -1, if there is one, replaced by what the size demands. */
+function inferShape(given: unknown, size: number): number[] {
+  const asked: unknown = Array.isArray(given) ? [...given] : given;
+  const isUnknown = (extent: unknown) => extent === -1;
+  const known = Array.isArray(asked) ? asked.map((extent) => (isUnknown(extent) ? 1 : extent)) : asked;
+  const shape = expectShape('reshape', 'shape', known);
+  const unknowns = Array.isArray(asked) ? asked.filter(isUnknown).length : 0;
+  if (unknowns === 0) return shape;
+  const text = shapeText(asked as number[]);
+  if (unknowns > 1) throw new ShapeError(`reshape: shape ${text} has more than one -1`);
+  const rest = sizeOf(shape);
+  if (rest === 0 || size % rest !== 0) {
+    throw new ShapeError(`reshape: the -1 in ${text} cannot be determined: ${size} elements divided by ${rest}`);
+  }
+  shape[(asked as unknown[]).findIndex(isUnknown)] = size / rest;
+  return shape;
+}
+
+export function reshape<D extends DType>(tensor: Tensor<D>, given: readonly number[]): Tensor<D> {
+  tensor._expectAlive('reshape');
+  const shape = inferShape(given, tensor.size);
+  if (sizeOf(shape) !== tensor.size) {
+    throw new ShapeError(
+      `reshape: ${shapeText(tensor.shape)} has ${tensor.size} elements, ${shapeText(shape)} has ${sizeOf(shape)}`,
+    );
+  }
+  return view(tensor, shape, tensor.size, 0);
+}
+
+function expectPosition(name: string, value: unknown, extent: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value)) {
+    throw new ArgumentError(`slice: ${name} must be an integer, given ${describe(value)}`);
+  }
+  return value < 0 ? value + extent : value;
+}
+
+export function slice<D extends DType>(tensor: Tensor<D>, begin: number, end?: number): Tensor<D> {
+  tensor._expectAlive('slice');
+  const { shape } = tensor;
+  if (shape.length === 0) throw new ShapeError('slice: a scalar has no axis to slice');
+  const extent = shape[0];
+  const first = expectPosition('begin', begin, extent);
+  const last = end === undefined ? extent : expectPosition('end', end, extent);
+  if (first < 0 || first > last || last > extent) {
+    throw new ShapeError(
+      `slice: begin ${begin} and end ${end ?? extent} do not fit 0 <= begin <= end <= ${extent}, the extent of the ` +
+        `first axis of ${shapeText(shape)} (negative ones count from the end)`,
+    );
+  }
+  const inner = extent === 0 ? 0 : tensor.size / extent;
+  return view(tensor, [last - first, ...shape.slice(1)], (last - first) * inner, first * inner);
+}
+
+/** Attributes of a copy of `size` contiguous elements. */
+function contiguous(size: number): { [name: string]: number | readonly number[] } {
+  return { rank: 1, dims: [size], srcStrides: [1], dstStrides: [1], srcOffset: 0, dstOffset: 0 };
+}
+
+export function clone<D extends DType>(tensor: Tensor<D>): Tensor<D> {
+  tensor._expectAlive('clone');
+  return run1(copyOp, [tensor], tensor.dtype, tensor.shape, contiguous(tensor.size));
+}
+
+function overlap(a: Tensor<DType>, b: Tensor<DType>): boolean {
+  return a._storage === b._storage && a._offset < b._offset + b.size && b._offset < a._offset + a.size;
+}
+
+export function copyInto<D extends DType>(target: Tensor<D>, from: Tensor<D>): void {
+  target._expectAlive('copy_');
+  expectTensor('copy_', 'from', from);
+  sameDtype('copy_', 'the tensor', target, 'from', from);
+  sameDevice('copy_', 'the tensor', target, 'from', from);
+  if (!sameShape(target.shape, from.shape)) {
+    throw new ShapeError(
+      `copy_: from must have the tensor's shape ${shapeText(target.shape)}, given ${shapeText(from.shape)}`,
+    );
+  }
+  // Reading and writing the same memory at different offsets would depend on the order of the copy.
+  const source = overlap(target, from) ? clone(from) : from;
+  runInPlace(copyOp, [source], [target], contiguous(target.size));
+  if (source !== from) source.dispose();
+}

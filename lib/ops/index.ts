@@ -1,0 +1,111 @@
+// Every public operation; a new family adds a line here, and its gradients one in gradients.ts.
+export {
+  elu,
+  type GeluOptions,
+  gelu,
+  hardSigmoid,
+  hardSwish,
+  leakyRelu,
+  mish,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softplus,
+  tanh,
+} from './activation';
+export {
+  type Arithmetic,
+  add,
+  type Division,
+  div,
+  equal,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalOr,
+  logicalXor,
+  maximum,
+  minimum,
+  mul,
+  notEqual,
+  type Operand,
+  type Predicate,
+  pow,
+  type QuotientDType,
+  sub,
+} from './binary';
+export { cast } from './cast';
+export { crossEntropy, nllLoss } from './classLoss';
+export { concat, split, stack } from './concat';
+export { conv2d } from './conv2d';
+export type { Conv2dOptions, ConvActivation, ConvAlgorithmName, ConvOptions, PlannedAlgorithmName } from './convPlan';
+export {
+  type ConvAlgorithm,
+  type ConvAlgorithmsOptions,
+  type ConvCandidate,
+  convAlgorithms,
+  convOutputSize,
+  type DeclinedConvAlgorithm,
+} from './convSizes';
+export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
+export { linear } from './linear';
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  hingeLoss,
+  type LossOptions,
+  mseLoss,
+  type Reduction,
+  sumSquaredError,
+} from './loss';
+export { type MatmulOptions, matmul } from './matmul';
+export { type OneHotOptions, oneHot } from './oneHot';
+export { type SgdOptions, sgdStep_ } from './optim';
+export {
+  type AvgPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
+  globalAvgPool2d,
+  type LayoutOptions,
+  maxPool2d,
+  maxPool2dWithIndices,
+  type PoolOptions,
+} from './pool';
+export { prelu } from './prelu';
+export {
+  argmax,
+  argmin,
+  type MeanDType,
+  max,
+  mean,
+  min,
+  type ReduceOptions,
+  type SumDType,
+  sum,
+  type VarianceOptions,
+  variance,
+} from './reduce';
+export { logSoftmax, softmax } from './softmax';
+export {
+  abs,
+  ceil,
+  clamp,
+  exp,
+  floor,
+  log,
+  logicalNot,
+  neg,
+  reciprocal,
+  round,
+  rsqrt,
+  sign,
+  sqrt,
+  square,
+} from './unary';
+export { where } from './where';
+export type { Layout, Padding, PairOption, WindowOptions } from './window';

@@ -1,0 +1,121 @@
+import { expectBoolean, expectOptions } from '../check';
+import { opNumber, run1 } from '../dispatch';
+import { bytesPerElement, type DType } from '../dtype';
+import { ShapeError } from '../errors';
+import { tidy } from '../scope';
+import { checkedSize, shapeText, sizeOf } from '../shape';
+import type { AnyTensor, Tensor } from '../tensor';
+import { matmul, maxExtent } from './matmul';
+import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
+import { sum } from './reduce';
+
+const linearOp = opNumber('linear');
+
+/** Input [..., inputs] as rows, weight [outputs, inputs]. */
+interface Sizes {
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly outputShape: number[];
+}
+
+function plan(op: string, input: AnyTensor, weight: AnyTensor): Sizes {
+  if (input.shape.length === 0) throw new ShapeError(`${op}: input must have rank 1 or more, given a scalar`);
+  if (weight.shape.length !== 2) {
+    throw new ShapeError(`${op}: weight must have rank 2 [outputs, inputs], given shape ${shapeText(weight.shape)}`);
+  }
+  const [outputs, inputs] = weight.shape;
+  if (input.shape[input.shape.length - 1] !== inputs) {
+    throw new ShapeError(
+      `${op}: the last axis of input ${shapeText(input.shape)} must be ${inputs}, as in weight ` +
+        `${shapeText(weight.shape)} [outputs, inputs]`,
+    );
+  }
+  const lead = input.shape.slice(0, -1);
+  const outputShape = [...lead, outputs];
+  checkedSize(op, outputShape, bytesPerElement(input.dtype));
+  const rows = sizeOf(lead);
+  if (Math.max(rows, inputs, outputs) > maxExtent) {
+    throw new ShapeError(
+      `${op}: input ${shapeText(input.shape)} and weight ${shapeText(weight.shape)} make a product of ${rows} x ` +
+        `${outputs} over ${inputs}, each of which is limited to 2^31 - 1 = ${maxExtent}`,
+    );
+  }
+  return { rows, inputs, outputs, outputShape };
+}
+
+/**
+ * A fully connected layer: y = x W^T + b.
+ *
+ * @param input float32 or float64, [..., inputs].
+ * @param weight Same dtype and device, [outputs, inputs].
+ * @param bias Same dtype and device, [outputs]; none if left out.
+ * @returns A new tensor [..., outputs].
+ * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError.
+ */
+export function linear<D extends DType>(
+  input: Tensor<D>,
+  weight: Tensor<NoInfer<D>>,
+  bias?: Tensor<NoInfer<D>> | null,
+): Tensor<D> {
+  expectFloatTensor('linear', 'input', input);
+  expectFloatTensor('linear', 'weight', weight);
+  expectPartner('linear', 'input', input, 'weight', weight);
+  const { rows, inputs, outputs, outputShape } = plan('linear', input, weight);
+  const attrs = { rows, in: inputs, out: outputs };
+  if (bias === undefined || bias === null) return run1(linearOp, [input, weight], input.dtype, outputShape, attrs);
+  expectFloatTensor('linear', 'bias', bias);
+  expectPartner('linear', 'input', input, 'bias', bias);
+  if (bias.shape.length !== 1 || bias.shape[0] !== outputs) {
+    throw new ShapeError(
+      `linear: bias must have shape [${outputs}], one number per output, given ${shapeText(bias.shape)}`,
+    );
+  }
+  return run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs);
+}
+
+/**
+ * Gradients of `linear`: with rows x and g, dx = g W, dW = g^T x (summed over the rows), db = the sum of g over the
+ * rows.
+ *
+ * @param gradOutput Gradient of the output, [..., outputs], float32 or float64.
+ * @param input The forward op's input.
+ * @param weight The forward op's weight.
+ * @param options `bias: false` skips the bias gradient, which is null then.
+ * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError.
+ */
+export function linearGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  input: Tensor<NoInfer<D>>,
+  weight: Tensor<NoInfer<D>>,
+  options?: { readonly bias?: true },
+): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> };
+export function linearGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  input: Tensor<NoInfer<D>>,
+  weight: Tensor<NoInfer<D>>,
+  options: { readonly bias?: boolean } | undefined,
+): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> | null };
+export function linearGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  input: Tensor<NoInfer<D>>,
+  weight: Tensor<NoInfer<D>>,
+  options?: { readonly bias?: boolean },
+): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> | null } {
+  const op = 'grad.linear';
+  const { bias = true } = expectOptions(op, options, ['bias']);
+  expectBoolean(op, 'bias', bias);
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  expectPartner(op, 'gradOutput', gradOutput, 'input', input);
+  expectPartner(op, 'gradOutput', gradOutput, 'weight', weight);
+  const { rows, inputs, outputs, outputShape } = plan(op, input, weight);
+  expectGradientShape(op, gradOutput, outputShape, 'as the output');
+  return tidy(() => {
+    const g = gradOutput.reshape([rows, outputs]);
+    return {
+      input: matmul(g, weight).reshape(input.shape),
+      weight: matmul(g, input.reshape([rows, inputs]), { transposeA: true }),
+      bias: bias ? (sum(g, { axis: 0 }) as Tensor<DType> as Tensor<D>) : null,
+    };
+  });
+}

@@ -1,0 +1,175 @@
+import { expectBoolean, expectOptions } from '../check';
+import { opNumber, run1 } from '../dispatch';
+import { bytesPerElement, type DType } from '../dtype';
+import { ShapeError } from '../errors';
+import { tidy } from '../scope';
+import { broadcastShapes, checkedSize, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import type { AnyTensor, Tensor } from '../tensor';
+import { broadcastStrides, collapse } from './broadcast';
+import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
+import { sumTo } from './reduce';
+
+const matmulOp = opNumber('matmul');
+
+/** Options of `matmul`. */
+export interface MatmulOptions {
+  /** Use a with its last two axes exchanged. */
+  readonly transposeA?: boolean;
+  /** Use b with its last two axes exchanged. */
+  readonly transposeB?: boolean;
+}
+
+/** Rows, columns and steps of a product are int32 in the kernels. @internal */
+export const maxExtent = 2 ** 31 - 1;
+const limit = `at most 2^31 - 1 = ${maxExtent} are supported`;
+
+/** A product of batches of matrices: op(a) [m, k], op(b) [k, n]. */
+interface Product {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Operands' shapes as matrices: a vector a is one row, a vector b one column. */
+  readonly aShape: Shape;
+  readonly bShape: Shape;
+  readonly batch: Shape;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Without the axes that vectors were given. */
+  readonly outputShape: Shape;
+}
+
+function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | undefined): Product {
+  const { transposeA = false, transposeB = false } = expectOptions(op, options, ['transposeA', 'transposeB']);
+  expectBoolean(op, 'transposeA', transposeA);
+  expectBoolean(op, 'transposeB', transposeB);
+  for (const [name, { shape }, transposed] of [['a', a, transposeA] as const, ['b', b, transposeB] as const]) {
+    if (shape.length === 0) throw new ShapeError(`${op}: ${name} must have rank 1 or more, given a scalar`);
+    if (shape.length === 1 && transposed) {
+      throw new ShapeError(
+        `${op}: transpose${name.toUpperCase()} needs ${name} of rank 2 or more, given shape ${shapeText(shape)}`,
+      );
+    }
+  }
+  const aShape = a.shape.length === 1 ? [1, a.shape[0]] : a.shape;
+  const bShape = b.shape.length === 1 ? [b.shape[0], 1] : b.shape;
+  const [aRows, aColumns] = aShape.slice(-2);
+  const [bRows, bColumns] = bShape.slice(-2);
+  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const [steps, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  if (k !== steps) {
+    throw new ShapeError(
+      `${op}: a ${shapeText(a.shape)}${transposeA ? ' transposed' : ''} has ${k} columns, ` +
+        `b ${shapeText(b.shape)}${transposeB ? ' transposed' : ''} has ${steps} rows; they must be equal`,
+    );
+  }
+  for (const [name, extent] of [['rows', m] as const, ['columns', n] as const, ['steps', k] as const]) {
+    if (extent > maxExtent) {
+      throw new ShapeError(
+        `${op}: a ${shapeText(a.shape)} and b ${shapeText(b.shape)} make ${extent} ${name}, ${limit}`,
+      );
+    }
+  }
+  const batch = batchShape(op, a.shape, b.shape);
+  const outputShape = [...batch, ...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])];
+  checkedSize(op, outputShape, bytesPerElement(a.dtype));
+  return { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape };
+}
+
+function batchShape(op: string, a: Shape, b: Shape): Shape {
+  try {
+    return broadcastShapes(op, a.slice(0, -2), b.slice(0, -2));
+  } catch {
+    throw new ShapeError(
+      `${op}: a ${shapeText(a)} and b ${shapeText(b)} do not broadcast in the axes before the last two`,
+    );
+  }
+}
+
+function multiply<D extends DType>(a: Tensor<D>, b: Tensor<D>, product: Product): Tensor<D> {
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape } = product;
+  const rows = sizeOf(batch) * m;
+  if (sizeOf(bShape.slice(0, -2)) === 1 && !transposeA && rows <= maxExtent) {
+    // One right-hand matrix for all: the rows of all left-hand ones make one matrix.
+    const attrs = { rank: 1, batch: [1], aStrides: [0], bStrides: [0], m: rows, n, k, transposeA, transposeB };
+    return run1(matmulOp, [a, b], a.dtype, outputShape, attrs);
+  }
+  const { dims, strides } = collapse(batch, [
+    broadcastStrides(aShape.slice(0, -2), batch, m * k),
+    broadcastStrides(bShape.slice(0, -2), batch, k * n),
+  ]);
+  const [aStrides, bStrides] = strides;
+  return run1(matmulOp, [a, b], a.dtype, outputShape, {
+    rank: dims.length,
+    batch: dims,
+    aStrides,
+    bStrides,
+    m,
+    n,
+    k,
+    transposeA,
+    transposeB,
+  });
+}
+
+/**
+ * Matrix product c[..., i, j] = sum_k a[..., i, k] * b[..., k, j]. The axes before the last two are a batch and
+ * broadcast by NumPy's rules; a vector a counts as one row and a vector b as one column, and that axis is dropped from
+ * the result.
+ *
+ * @param a float32 or float64, [K] or [..., M, K]; with `transposeA` [..., K, M].
+ * @param b Same dtype and device, [K] or [..., K, N]; with `transposeB` [..., N, K].
+ * @returns A new tensor [..., M, N]; zeros where K is 0.
+ * @throws ShapeError for scalars, unequal K, batches that do not broadcast, a transposed vector; DTypeError,
+ *   DeviceError, ArgumentError, DisposedError.
+ */
+export function matmul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>, options?: MatmulOptions): Tensor<D> {
+  expectFloatTensor('matmul', 'a', a);
+  expectFloatTensor('matmul', 'b', b);
+  expectPartner('matmul', 'a', a, 'b', b);
+  return multiply(a, b, plan('matmul', a, b, options));
+}
+
+/** sum over the batch of op(a) op(b), as a matrix or batch of `shape`, for operands that are matrices. */
+function summed<D extends DType>(a: Tensor<D>, b: Tensor<D>, transposeA: boolean, transposeB: boolean, shape: Shape) {
+  return sumTo(matmul(a, b, { transposeA, transposeB }), shape);
+}
+
+/**
+ * Gradients of `matmul`: with A = op(a) and B = op(b), dA = G B^T and dB = A^T G, transposed back where the operand
+ * was, and summed over the axes along which it was broadcast.
+ *
+ * @param gradOutput Gradient of the output, float32 or float64.
+ * @param a The forward op's a.
+ * @param b The forward op's b.
+ * @param options The forward op's.
+ * @throws ShapeError when g has not the shape of that product; DTypeError, DeviceError, ArgumentError, DisposedError.
+ */
+export function matmulGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  a: Tensor<NoInfer<D>>,
+  b: Tensor<NoInfer<D>>,
+  options?: MatmulOptions,
+): { a: Tensor<D>; b: Tensor<D> } {
+  const op = 'grad.matmul';
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  expectPartner(op, 'gradOutput', gradOutput, 'a', a);
+  expectPartner(op, 'gradOutput', gradOutput, 'b', b);
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape } = plan(op, a, b, options);
+  expectGradientShape(op, gradOutput, outputShape, 'as the product');
+  return tidy(() => {
+    let g = gradOutput.reshape([...batch, m, n]);
+    let left = a.reshape(aShape);
+    const right = b.reshape(bShape);
+    const gradA = transposeA
+      ? summed(right, g, transposeB, true, aShape)
+      : summed(g, right, false, !transposeB, aShape);
+    const rows = sizeOf(batch) * m;
+    if (bShape.length === 2 && !transposeA && sameShape(aShape.slice(0, -2), batch) && rows <= maxExtent) {
+      // One right-hand matrix: its gradient is one product over all rows, not a sum of products.
+      g = g.reshape([rows, n]);
+      left = left.reshape([rows, k]);
+    }
+    const gradB = transposeB ? summed(g, left, true, transposeA, bShape) : summed(left, g, !transposeA, false, bShape);
+    return { a: gradA.reshape(a.shape), b: gradB.reshape(b.shape) };
+  });
+}

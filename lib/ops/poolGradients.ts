@@ -1,0 +1,127 @@
+import { expectDtype, expectOptions, expectSameShape, expectTensor, sameDevice } from '../check';
+import { opNumber, run1 } from '../dispatch';
+import { bytesPerElement, type DType } from '../dtype';
+import { ShapeError } from '../errors';
+import { checkedSize, expectShape, shapeText } from '../shape';
+import type { Tensor } from '../tensor';
+import { expectFloatTensor, expectGradientShape } from './operands';
+import {
+  type AvgPoolOptions,
+  avgPoolOptions,
+  type LayoutOptions,
+  type PoolOptions,
+  planAdaptive,
+  planPool,
+  poolOptions,
+} from './pool';
+
+const ops = {
+  max: opNumber('maxPool2dGrad'),
+  average: opNumber('avgPool2dGrad'),
+  adaptive: opNumber('adaptiveAvgPool2dGrad'),
+};
+
+/**
+ * Gradient of `maxPool2d`: each input element gets the sum of g over the windows that chose it.
+ *
+ * @param gradOutput Gradient of the output, float32 or float64.
+ * @param indices Of `maxPool2dWithIndices`, int32. Positions outside of the input plane are found while running:
+ *   reading the result throws an IndexError.
+ * @param inputShape Shape of the forward op's input.
+ * @param options The forward op's.
+ * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError.
+ */
+export function maxPool2dGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  indices: Tensor<'int32'>,
+  inputShape: readonly number[],
+  options: PoolOptions,
+): Tensor<D> {
+  const op = 'grad.maxPool2d';
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  expectTensor(op, 'indices', indices);
+  expectDtype(op, 'indices', indices, ['int32']);
+  sameDevice(op, 'gradOutput', gradOutput, 'indices', indices);
+  const shape = expectShape(op, 'inputShape', inputShape);
+  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, poolOptions));
+  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  expectSameShape(op, 'indices', indices, plan.outputShape, 'as the output');
+  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
+  return run1(ops.max, [gradOutput, indices], gradOutput.dtype, shape, plan.attributes);
+}
+
+/**
+ * Gradient of `avgPool2d`: each input element gets the sum of g / divisor over the windows that cover it.
+ *
+ * @param gradOutput Gradient of the output, float32 or float64.
+ * @param inputShape Shape of the forward op's input.
+ * @param options The forward op's.
+ * @throws ShapeError, DTypeError, ArgumentError, DisposedError.
+ */
+export function avgPool2dGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  inputShape: readonly number[],
+  options: AvgPoolOptions,
+): Tensor<D> {
+  const op = 'grad.avgPool2d';
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  const shape = expectShape(op, 'inputShape', inputShape);
+  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, avgPoolOptions));
+  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
+  return run1(ops.average, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+}
+
+/** The gradient of adaptive pooling to the size that `gradOutput` has. */
+function adaptive<D extends DType>(
+  op: string,
+  gradOutput: Tensor<D>,
+  inputShape: unknown,
+  options: LayoutOptions | undefined,
+  size?: { h: number; w: number },
+): Tensor<D> {
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  const { layout } = expectOptions(op, options, ['layout']);
+  const shape = expectShape(op, 'inputShape', inputShape);
+  const { shape: g } = gradOutput;
+  const [h, w] = layout === 'NHWC' ? [g[1], g[2]] : [g[2], g[3]];
+  if (g.length !== 4 || h === 0 || w === 0) {
+    throw new ShapeError(`${op}: gradOutput must have rank 4 and a positive size, given shape ${shapeText(g)}`);
+  }
+  const plan = planAdaptive(op, 'inputShape', shape, size ?? { h, w }, layout);
+  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
+  return run1(ops.adaptive, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+}
+
+/**
+ * Gradient of `adaptiveAvgPool2d`: each input element gets the sum of g / divisor over the windows that cover it.
+ *
+ * @param gradOutput Gradient of the output, float32 or float64; its size is the forward op's `outputSize`.
+ * @param inputShape Shape of the forward op's input.
+ * @param options The forward op's.
+ * @throws ShapeError, DTypeError, ArgumentError, DisposedError.
+ */
+export function adaptiveAvgPool2dGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  inputShape: readonly number[],
+  options?: LayoutOptions,
+): Tensor<D> {
+  return adaptive('grad.adaptiveAvgPool2d', gradOutput, inputShape, options);
+}
+
+/**
+ * Gradient of `globalAvgPool2d`: g / (H * W) at every element of the plane.
+ *
+ * @param gradOutput Gradient of the output, [N, C, 1, 1] or [N, 1, 1, C], float32 or float64.
+ * @param inputShape Shape of the forward op's input.
+ * @param options The forward op's.
+ * @throws ShapeError, DTypeError, ArgumentError, DisposedError.
+ */
+export function globalAvgPool2dGradient<D extends DType>(
+  gradOutput: Tensor<D>,
+  inputShape: readonly number[],
+  options?: LayoutOptions,
+): Tensor<D> {
+  return adaptive('grad.globalAvgPool2d', gradOutput, inputShape, options, { h: 1, w: 1 });
+}

@@ -1,0 +1,313 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { DType, TypedArrayOf } from './dtype';
+import { isFloat } from './dtype';
+import { ArgumentError, DisposedError, DTypeError, ShapeError, UnsupportedError } from './errors';
+import { inspectTensor } from './format';
+import * as move from './move';
+import { native } from './native';
+import * as reading from './reading';
+import { adopt, unwatch } from './scope';
+import { sameShape, shapeText } from './shape';
+import { describe } from './text';
+
+/** Values in nested arrays, as deep as the tensor has axes. */
+export type NestedArray = number | NestedArray[];
+
+/** A tensor of any element type. */
+export type AnyTensor = Tensor<DType>;
+
+// Structured cloning would turn an instance into a bare object without a handle; a symbol is what it refuses to copy.
+const local = Symbol('a Tensor belongs to the thread that made it');
+
+let storages = 0;
+
+/**
+ * An array of numbers of one type on one device, contiguous in row-major order. Made by `tensor()`, `zeros()` and the
+ * like, and by every operation; its values change only through operations whose name ends in `_`.
+ *
+ * An operation returns at once and its tensor fills in the background; reading waits for it. A failure found while
+ * running (a label out of range) is reported by reading the result or what depends on it, and by `synchronize()`.
+ *
+ * The memory is freed by `dispose()`, by the end of a `tidy()` or `using` scope, or at the latest by the garbage
+ * collector. A tensor cannot be posted to another thread.
+ */
+export class Tensor<D extends DType = 'float32'> {
+  /** Extents, outermost axis first; `[]` for a scalar. Frozen. */
+  readonly shape: readonly number[];
+  /** Element type. */
+  readonly dtype: D;
+  /** `cpu`, `cuda:0` … */
+  readonly device: string;
+  /** Number of elements. */
+  readonly size: number;
+
+  /** Handle; the slot is -1 after disposal. @internal */
+  _slot: number;
+  /** @internal */
+  readonly _generation: number;
+  /** Device number. @internal */
+  readonly _device: number;
+  /** Equal for views of the same memory. @internal */
+  readonly _storage: number;
+  /** First element within the storage. @internal */
+  readonly _offset: number;
+  /** Whether the garbage collector's notice is registered. @internal */
+  _watched = false;
+  /** @internal */
+  _requiresGrad = false;
+  /** @internal */
+  _grad: Tensor<D> | null = null;
+  /** @internal */
+  readonly _local = local;
+  /** What makes an object a tensor, beyond its prototype. */
+  readonly #made = true;
+
+  private constructor(
+    slot: number,
+    generation: number,
+    shape: readonly number[],
+    size: number,
+    dtype: D,
+    deviceNumber: number,
+    device: string,
+    storage: number,
+    offset: number,
+  ) {
+    if (slot === undefined) throw new ArgumentError('new Tensor(): use tensor(), zeros() or another function');
+    this.shape = shape;
+    this.dtype = dtype;
+    this.device = device;
+    this.size = size;
+    this._slot = slot;
+    this._generation = generation;
+    this._device = deviceNumber;
+    this._storage = storage;
+    this._offset = offset;
+  }
+
+  /** True for tensors that this library made; an object that only inherits from `Tensor.prototype` is none. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #made in value;
+  }
+
+  /** A tensor for a new handle on new memory. Takes `shape`, which must be frozen. @internal */
+  static _wrap<E extends DType>(
+    slot: number,
+    generation: number,
+    shape: readonly number[],
+    size: number,
+    dtype: E,
+    deviceNumber: number,
+    device: string,
+  ): Tensor<E> {
+    const tensor = new Tensor(slot, generation, shape, size, dtype, deviceNumber, device, storages++, 0);
+    adopt(tensor);
+    return tensor;
+  }
+
+  /** A tensor for a new handle on memory that this one has too. @internal */
+  _view(slot: number, generation: number, shape: readonly number[], size: number, offset: number): Tensor<D> {
+    const { dtype, device, _device, _storage, _offset } = this;
+    const tensor = new Tensor(slot, generation, shape, size, dtype, _device, device, _storage, _offset + offset);
+    adopt(tensor);
+    return tensor;
+  }
+
+  /** @throws DisposedError naming the method. @internal */
+  _expectAlive(method: string): void {
+    if (!(this._slot >= 0)) {
+      if (!(this instanceof Tensor)) throw new ArgumentError(`${method}: must be called on a Tensor`);
+      throw new DisposedError(`${method}: the tensor (${this.dtype} ${shapeText(this.shape)}) has been disposed`);
+    }
+  }
+
+  /**
+   * Whether gradients with respect to this tensor are wanted. This version stores the wish only: no tape records
+   * operations yet, gradients come from the kernels in `grad`. Only float tensors can have it.
+   *
+   * @throws DTypeError when set to true on another type.
+   */
+  get requiresGrad(): boolean {
+    return this._requiresGrad;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (typeof value !== 'boolean') {
+      throw new ArgumentError(`requiresGrad: must be true or false, given ${describe(value)}`);
+    }
+    if (value && !isFloat(this.dtype)) {
+      throw new DTypeError(`requiresGrad: only float32 and float64 tensors have gradients, this one is ${this.dtype}`);
+    }
+    this._requiresGrad = value;
+  }
+
+  /** A gradient with this tensor's shape and type, or null. */
+  get grad(): Tensor<D> | null {
+    return this._grad;
+  }
+
+  set grad(value: Tensor<D> | null) {
+    if (value !== null && !(value instanceof Tensor)) {
+      throw new ArgumentError(`grad: must be a Tensor or null, given ${describe(value)}`);
+    }
+    if (value !== null && value.dtype !== this.dtype) {
+      throw new DTypeError(`grad: must be ${this.dtype} like the tensor, given ${value.dtype}`);
+    }
+    if (value !== null && !sameShape(value.shape, this.shape)) {
+      throw new ShapeError(
+        `grad: must have the tensor's shape ${shapeText(this.shape)}, given ${shapeText(value.shape)}`,
+      );
+    }
+    this._grad = value;
+  }
+
+  /**
+   * The values in row-major order, as of this call; the promise settles when the device has got there. bool gives a
+   * Uint8Array of 0 and 1.
+   *
+   * @returns A new typed array; it rejects with the error of the operation that made the values, if that failed.
+   * @throws DisposedError, OutOfMemoryError at the call.
+   */
+  data(): Promise<TypedArrayOf<D>> {
+    return reading.data(this);
+  }
+
+  /** As `data()`, but blocks the thread until the values are there. */
+  dataSync(): TypedArrayOf<D> {
+    return reading.dataSync(this);
+  }
+
+  /**
+   * The only element of a tensor of size 1, as a number (bool: 0 or 1). Blocks the thread until it is there.
+   *
+   * @throws ShapeError when the size is not 1; DisposedError.
+   */
+  item(): number {
+    return reading.item(this);
+  }
+
+  /** The values in nested arrays, as deep as the tensor has axes; a number for a scalar. bool reads as 0 and 1. */
+  toArray(): Promise<NestedArray> {
+    return reading.toArray(this);
+  }
+
+  /**
+   * Writes the values as of this call into `target`, without making a new array for each read.
+   *
+   * @param target A typed array of the tensor's type (Uint8Array for bool) with exactly `size` elements.
+   * @returns Settles when `target` is written; rejects with ArgumentError if `target` was detached or resized meanwhile.
+   * @throws ArgumentError, DTypeError, ShapeError, DisposedError at the call.
+   */
+  readInto(target: TypedArrayOf<D>): Promise<void> {
+    return reading.readInto(this, target);
+  }
+
+  /**
+   * The tensor on another device. On the same device a new handle on the same memory; otherwise a copy, for which the
+   * thread waits.
+   *
+   * @throws DeviceError when the device is unknown or not available.
+   */
+  to(device: string): Tensor<D> {
+    return move.to(this, device);
+  }
+
+  /**
+   * A new tensor with the values converted. Floats become integers by truncation and saturate, NaN becomes 0; integers
+   * wrap; all but 0 becomes true.
+   *
+   * @throws DTypeError for an unknown type.
+   */
+  cast<E extends DType>(dtype: E): Tensor<E> {
+    return move.cast(this, dtype);
+  }
+
+  /**
+   * The same elements under another shape; shares memory.
+   *
+   * @param shape Extents; one of them may be -1 and follows from the size.
+   * @throws ShapeError when the sizes differ or the -1 cannot be determined.
+   */
+  reshape(shape: readonly number[]): Tensor<D> {
+    return move.reshape(this, shape);
+  }
+
+  /**
+   * Elements `begin` to `end - 1` of the first axis; shares memory.
+   *
+   * @param begin Negative counts from the end.
+   * @param end Negative counts from the end; the axis' extent if left out.
+   * @throws ShapeError when the tensor is a scalar or 0 <= begin <= end <= extent does not hold.
+   */
+  slice(begin: number, end?: number): Tensor<D> {
+    return move.slice(this, begin, end);
+  }
+
+  /** A copy with memory of its own. */
+  clone(): Tensor<D> {
+    return move.clone(this);
+  }
+
+  /** A new handle on the same memory that does not require gradients. */
+  detach(): Tensor<D> {
+    return move.detach(this);
+  }
+
+  /**
+   * Overwrites the values, seen by every tensor that shares this memory.
+   *
+   * @param from A tensor of the same shape, dtype and device.
+   * @returns This tensor.
+   * @throws ShapeError, DTypeError, DeviceError, DisposedError.
+   */
+  copy_(from: Tensor<D>): this {
+    move.copyInto(this, from);
+    return this;
+  }
+
+  /**
+   * Not available in this version: operations are not recorded. The kernels in `grad` compute gradients explicitly.
+   *
+   * @throws UnsupportedError always.
+   */
+  backward(_gradient?: Tensor<D>, _options?: { retainGraph?: boolean }): void {
+    this._expectAlive('backward');
+    throw new UnsupportedError(
+      'backward: this version of receptive records no tape; compute gradients with the explicit kernels in `grad`',
+    );
+  }
+
+  /** Gives up this handle. Memory goes when no view and no queued work uses it. May be called again. */
+  dispose(): void {
+    if (this._slot < 0) return;
+    native.release(this._slot, this._generation);
+    this._slot = -1;
+    if (this._watched) unwatch(this);
+  }
+
+  /** `using t = …` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Whether `dispose()` was called, by hand or by a scope. */
+  get disposed(): boolean {
+    return this._slot < 0;
+  }
+
+  /** Type, shape and device, without values. */
+  toString(): string {
+    if (!(this instanceof Tensor)) return '[object Tensor]'; // the prototype itself, for one
+    return `Tensor(${this.dtype} ${shapeText(this.shape)} on ${this.device})`;
+  }
+
+  /** What log records need: a description, without values (they would block, and lose NaN and infinities). */
+  toJSON(): { dtype: D; shape: readonly number[]; device: string } {
+    return { dtype: this.dtype, shape: this.shape, device: this.device };
+  }
+
+  /** What console.log shows. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return inspectTensor(this);
+  }
+}

@@ -1,0 +1,53 @@
+// What a profile needs from the JavaScript side: which profile a call belongs to, and the shapes it was called with.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Attributes, opName, words } from './boundary';
+import { native } from './native';
+import type { Shape } from './shape';
+
+/** Names of the convolution algorithms, by their number at the boundary. */
+export const algorithms = ['implicit', 'im2col'] as const;
+
+/** One call made under a profile. */
+export interface TracedCall {
+  readonly op: number;
+  readonly device: number;
+  /** `[inputs, outputs]`. */
+  readonly shapes: readonly [readonly Shape[], readonly Shape[]];
+  readonly algorithm: string | null;
+}
+
+/** A running profile; the addon records events under its token. */
+export interface Trace {
+  readonly token: number;
+  readonly calls: TracedCall[];
+}
+
+/** Number of running profiles. While there is none, a call costs one comparison more. */
+export const tracing = { active: 0 };
+
+/** The profile of the current asynchronous context. */
+export const traceStorage = new AsyncLocalStorage<Trace>();
+
+/** Runs the op in the call buffer, recorded by the profile that the call was made under, if any. */
+export function dispatchTraced(
+  op: number,
+  device: number,
+  inputs: readonly { readonly shape: Shape }[],
+  outputs: readonly Shape[],
+  attrs: Attributes | undefined,
+): void {
+  const trace = traceStorage.getStore();
+  if (trace === undefined) {
+    native.dispatch();
+    return;
+  }
+  words[4] = trace.token;
+  native.dispatch();
+  const number = attrs?.algorithm;
+  trace.calls.push({
+    op,
+    device,
+    shapes: [inputs.map(({ shape }) => shape), [...outputs]],
+    algorithm: typeof number === 'number' ? (algorithms[number] ?? opName(op)) : null,
+  });
+}

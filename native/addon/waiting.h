@@ -1,0 +1,70 @@
+// Promises that wait for a stream. They are settled through one threadsafe function per environment, which keeps the
+// event loop alive only while some promise is pending.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <mutex>
+
+#include "../core/stream.h"
+#include "errors.h"
+
+namespace receptive {
+
+class Waiting final : public CompletionSink {
+ public:
+  Waiting(napi_env env, const ErrorClasses& errors);
+  ~Waiting();
+
+  // A promise. `start` is given the completion and returns true when it is complete already; `buffer` (may be null) is
+  // kept alive until then.
+  template <class F>
+  napi_value promise(napi_value buffer, F&& start) {
+    Promise* waiter = make(buffer);
+    bool complete = false;
+    napi_value promise = waiter->promise;
+    try {
+      complete = start(waiter);
+    } catch (...) {
+      drop(waiter);
+      throw;
+    }
+    if (complete) {
+      settle(waiter);
+    } else {
+      pending(waiter);
+    }
+    return promise;
+  }
+
+  void complete(Completion* completion) noexcept override;
+
+  // No promise is settled any more; the streams have stopped. May be called again.
+  void stop() noexcept;
+
+ private:
+  struct Promise : Completion {
+    napi_deferred deferred;
+    napi_value promise;  // valid during the call that makes it
+    napi_ref buffer = nullptr;
+    Promise* before = nullptr;  // the list of pending ones
+    Promise* after = nullptr;
+  };
+
+  Promise* make(napi_value buffer);
+  void pending(Promise* waiter);
+  void settle(Promise* waiter) noexcept;
+  napi_value reason(const Failure& failure) noexcept;
+  void drop(Promise* waiter) noexcept;
+  void settle_completed() noexcept;
+
+  const napi_env env_;
+  const ErrorClasses& errors_;
+  napi_threadsafe_function wake_ = nullptr;
+  Promise* first_ = nullptr;  // all pending ones, on the JavaScript thread
+  std::mutex mutex_;
+  Completion* done_ = nullptr;  // completed and not yet settled, latest first
+};
+
+}  // namespace receptive

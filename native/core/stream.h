@@ -1,0 +1,92 @@
+// An in-order stream of one environment on one device: what the addon hands work to. Everything here is called on the
+// environment's JavaScript thread only; the backend runs the work wherever it likes, in order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "allocator.h"
+#include "clock.h"
+#include "failure.h"
+#include "op_set.h"
+#include "profile.h"
+
+namespace receptive {
+
+// One call of an op: its views are in `call`, their blocks beside them. The JavaScript thread keeps no reference to the
+// blocks for the task: a block that is released meanwhile is not handed to anyone who could disturb the task (see
+// Allocator).
+struct OpTask {
+  const OpInfo* op;
+  std::uint32_t number;
+  std::uint32_t token;         // of the profile; 0: none
+  std::uint32_t freshOutputs;  // bit i: output i is new, else it is written in place
+  Block* inputs[kMaxInputs];
+  Block* outputs[kMaxOutputs];
+  OpCall call;
+
+  // Filled in by the stream.
+  Cost cost;
+  int threads;
+  std::byte* workspace;
+};
+
+// Somebody who waits for the stream: a read of a tensor, or a point in the stream.
+struct Completion {
+  FailurePointer failure;  // what to tell; set by the stream before it completes
+  Completion* next = nullptr;
+};
+
+// Who is told, on any thread, that the stream got there. After cancel() nobody is told of anything any more.
+class CompletionSink {
+ public:
+  virtual void complete(Completion* completion) noexcept = 0;
+
+ protected:
+  ~CompletionSink() = default;
+};
+
+class Stream {
+ public:
+  explicit Stream(Allocator& allocator) : allocator_(allocator), clock_(std::make_shared<Clock>()) {
+    allocator_.attach(clock_);
+  }
+  // The derived class has stopped its work.
+  virtual ~Stream() { allocator_.detach(clock_.get()); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Memory for tasks of this stream enqueued from now on.
+  Block* take(std::int64_t bytes) { return allocator_.take(bytes, clock_.get()); }
+  void give(Block* block) noexcept { allocator_.give(block, clock_.get(), block->lastUse); }
+
+  // Runs or enqueues the op and notes the ticket in its blocks. Throws Error(memory) when there is no workspace, and
+  // then nothing has happened.
+  virtual void submit(OpTask& task) = 0;
+
+  // A new block that holds a copy of host data, made at the call; booleans become 0 and 1.
+  virtual Block* upload(const void* source, std::int64_t bytes, DType dtype) = 0;
+
+  // Copies the view's elements to host memory. True: done, and completion->failure is set. False: enqueued, and the
+  // sink will be told.
+  virtual bool read(const View& view, Block* block, void* target, std::int64_t bytes, Completion* completion) = 0;
+  // The same, and waits; returns the block's failure.
+  virtual FailurePointer read_now(const View& view, Block* block, void* target, std::int64_t bytes) = 0;
+
+  // Completes when everything enqueued so far is done, with the first failure nobody has been told of. Like read().
+  virtual bool fence(Completion* completion) = 0;
+  virtual FailurePointer fence_now() = 0;
+
+  // Drops what is queued, waits for what runs. Nothing may be enqueued afterwards.
+  virtual void cancel() noexcept = 0;
+
+ protected:
+  Allocator& allocator() { return allocator_; }
+  Clock& clock() { return *clock_; }
+
+ private:
+  Allocator& allocator_;
+  std::shared_ptr<Clock> clock_;
+};
+
+}  // namespace receptive

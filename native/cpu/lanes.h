@@ -1,0 +1,236 @@
+// Lanes<N, kFull>: how a body reads and writes memory. A full tile has N active lanes and plain loads; a partial one
+// has fewer, and inactive lanes read as zero and are never written. Reads beside a row's ends give a fill value, so
+// that padding costs no branch per element.
+//
+// Partial accesses are masked instructions on AVX-512 and AVX2 (elements of 4 and 8 bytes; of 1 byte on AVX-512) and a
+// loop over the active lanes elsewhere. They never touch memory outside the active lanes.
+#pragma once
+
+#include <cstdint>
+
+#include "pack.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+namespace memory {
+
+// Bits [begin, end) of a lane mask.
+RECEPTIVE_FN std::uint64_t lane_bits(int begin, int end) {
+  const std::uint64_t below_end = end >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << end) - 1;
+  return below_end & ~((std::uint64_t{1} << begin) - 1);
+}
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+template <class I, int N>
+RECEPTIVE_FN typename VectorOf<I, N>::type lane_mask(int begin, int end) {
+  const auto lane = iota<I, N>();
+  return ((lane >= Pack<I, N>(static_cast<I>(begin))) & (lane < Pack<I, N>(static_cast<I>(end)))).v;
+}
+#endif
+
+// Lanes [begin, end) from src, the others keep `other`.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> load_some(const T* src, int begin, int end, Pack<T, N> other) {
+  [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
+  using Vector [[maybe_unused]] = typename Pack<T, N>::Vector;
+#if defined(__AVX512F__)
+  const std::uint64_t bits = lane_bits(begin, end);
+#define RECEPTIVE_MASKED_LOAD(total, each, vector, op, mask) \
+  if constexpr (bytes == total && sizeof(T) == each)         \
+    return Pack<T, N>(reinterpret_cast<Vector>(op(reinterpret_cast<vector>(other.v), static_cast<mask>(bits), src)));
+  RECEPTIVE_MASKED_LOAD(64, 4, __m512i, _mm512_mask_loadu_epi32, __mmask16)
+  RECEPTIVE_MASKED_LOAD(64, 8, __m512i, _mm512_mask_loadu_epi64, __mmask8)
+  RECEPTIVE_MASKED_LOAD(64, 1, __m512i, _mm512_mask_loadu_epi8, __mmask64)
+  RECEPTIVE_MASKED_LOAD(32, 4, __m256i, _mm256_mask_loadu_epi32, __mmask8)
+  RECEPTIVE_MASKED_LOAD(16, 1, __m128i, _mm_mask_loadu_epi8, __mmask16)
+#undef RECEPTIVE_MASKED_LOAD
+#elif defined(__AVX2__)
+  if constexpr (bytes == 32 && sizeof(T) == 4) {
+    const auto mask = lane_mask<std::int32_t, N>(begin, end);
+    const auto read = _mm256_maskload_epi32(reinterpret_cast<const int*>(src), reinterpret_cast<__m256i>(mask));
+    return Pack<T, N>(mask ? reinterpret_cast<Vector>(read) : other.v);
+  }
+  if constexpr (bytes == 32 && sizeof(T) == 8) {
+    const auto mask = lane_mask<std::int64_t, N>(begin, end);
+    const auto read = _mm256_maskload_epi64(reinterpret_cast<const long long*>(src), reinterpret_cast<__m256i>(mask));
+    return Pack<T, N>(mask ? reinterpret_cast<Vector>(read) : other.v);
+  }
+#endif
+  T lanes[N];
+  other.write(lanes);
+  for (int i = begin; i < end; ++i) lanes[i] = src[i];
+  return Pack<T, N>::read(lanes);
+}
+
+template <class T, int N>
+RECEPTIVE_FN void store_some(T* dst, int count, Pack<T, N> value) {
+  [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
+#if defined(__AVX512F__)
+  const std::uint64_t bits = lane_bits(0, count);
+#define RECEPTIVE_MASKED_STORE(total, each, vector, op, mask) \
+  if constexpr (bytes == total && sizeof(T) == each)          \
+    return op(dst, static_cast<mask>(bits), reinterpret_cast<vector>(value.v));
+  RECEPTIVE_MASKED_STORE(64, 4, __m512i, _mm512_mask_storeu_epi32, __mmask16)
+  RECEPTIVE_MASKED_STORE(64, 8, __m512i, _mm512_mask_storeu_epi64, __mmask8)
+  RECEPTIVE_MASKED_STORE(64, 1, __m512i, _mm512_mask_storeu_epi8, __mmask64)
+  RECEPTIVE_MASKED_STORE(32, 4, __m256i, _mm256_mask_storeu_epi32, __mmask8)
+  RECEPTIVE_MASKED_STORE(16, 1, __m128i, _mm_mask_storeu_epi8, __mmask16)
+#undef RECEPTIVE_MASKED_STORE
+#elif defined(__AVX2__)
+  if constexpr (bytes == 32 && sizeof(T) == 4) {
+    return _mm256_maskstore_epi32(reinterpret_cast<int*>(dst),
+                                  reinterpret_cast<__m256i>(lane_mask<std::int32_t, N>(0, count)),
+                                  reinterpret_cast<__m256i>(value.v));
+  }
+  if constexpr (bytes == 32 && sizeof(T) == 8) {
+    return _mm256_maskstore_epi64(reinterpret_cast<long long*>(dst),
+                                  reinterpret_cast<__m256i>(lane_mask<std::int64_t, N>(0, count)),
+                                  reinterpret_cast<__m256i>(value.v));
+  }
+#endif
+  for (int i = 0; i < count; ++i) dst[i] = value[i];
+}
+
+// Even lanes of the pair (low, high), where high starts at element N - 1 of low's row: so that a stride of 2 reads no
+// element past the last one it needs.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> even_lanes(Pack<T, N> low, Pack<T, N> high) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type index;
+  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i < N / 2 ? 2 * i : N + (2 * i - (N - 1)));
+  return Pack<T, N>(__builtin_shuffle(low.v, high.v, index));
+}
+
+// Elements 0, 2, 4 … and 1, 3, 5 … of the 2N elements (low, high).
+template <int kFirst, class T, int N>
+RECEPTIVE_FN Pack<T, N> every_second(Pack<T, N> low, Pack<T, N> high) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type index;
+  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(2 * i + kFirst);
+  return Pack<T, N>(__builtin_shuffle(low.v, high.v, index));
+}
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> even_of_pair(Pack<T, N> low, Pack<T, N> high) {
+  return every_second<0>(low, high);
+}
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N> low, Pack<T, N> high) {
+  return every_second<1>(low, high);
+}
+
+// Lanes of `dense` moved apart to every second lane, beginning with lane `phase`; the others take `fill`.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> spread_lanes(Pack<T, N> dense, int phase, Pack<T, N> fill) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type even, odd;
+  for (int i = 0; i < N; ++i) {
+    even[i] = static_cast<I>(i % 2 == 0 ? i / 2 : N);
+    odd[i] = static_cast<I>(i % 2 == 1 ? i / 2 : N);
+  }
+  return Pack<T, N>(phase == 0 ? __builtin_shuffle(dense.v, fill.v, even) : __builtin_shuffle(dense.v, fill.v, odd));
+}
+
+// Strides other than 1 and 2, lane by lane; kept out of line, since bodies contain many such reads and few ever run.
+template <class T, int N>
+__attribute__((noinline)) Pack<T, N> gather_strided(const T* row, std::int64_t first, std::int64_t stride,
+                                                    std::int64_t limit, T fill) {
+  T lanes[N];
+#pragma GCC unroll 1
+  for (int l = 0; l < N; ++l) {
+    const std::int64_t x = first + l * stride;
+    lanes[l] = x >= 0 && x < limit ? row[x] : fill;
+  }
+  return Pack<T, N>::read(lanes);
+}
+
+template <class T, int N>
+__attribute__((noinline)) Pack<T, N> gather_spread(const T* row, std::int64_t first, std::int64_t stride,
+                                                   std::int64_t limit, T fill) {
+  T lanes[N];
+#pragma GCC unroll 1
+  for (int l = 0; l < N; ++l) {
+    const std::int64_t x = first + l;
+    lanes[l] = x >= 0 && x % stride == 0 && x / stride < limit ? row[x / stride] : fill;
+  }
+  return Pack<T, N>::read(lanes);
+}
+
+}  // namespace memory
+
+template <int N, bool kFull>
+struct Lanes {
+  static constexpr int count = N;
+  int active = N;  // lanes [0, active) belong to the tile
+
+  template <class T>
+  RECEPTIVE_FN Pack<T, N> load(const T* src) const {
+    if constexpr (kFull) {
+      return Pack<T, N>::read(src);
+    } else {
+      return memory::load_some<T, N>(src, 0, active, Pack<T, N>(T{}));
+    }
+  }
+
+  template <class T>
+  RECEPTIVE_FN void store(T* dst, Pack<T, N> value) const {
+    if constexpr (kFull) {
+      value.write(dst);
+    } else {
+      memory::store_some<T, N>(dst, active, value);
+    }
+  }
+
+  // Lane l reads row[first + l] where 0 <= first + l < limit, and `fill` elsewhere.
+  template <class T>
+  RECEPTIVE_FN Pack<T, N> load_range(const T* row, std::int64_t first, std::int64_t limit, T fill) const {
+    if (first >= 0 && first + N <= limit) {
+      return Pack<T, N>::read(row + first);
+    }
+    const std::int64_t begin = first < 0 ? -first : 0;
+    const std::int64_t end = limit - first < N ? limit - first : N;
+    if (begin >= end) return Pack<T, N>(fill);
+    return memory::load_some<T, N>(row + first, static_cast<int>(begin), static_cast<int>(end), Pack<T, N>(fill));
+  }
+
+  // Lane l reads row[first + l * stride] inside [0, limit), and `fill` elsewhere.
+  template <class T>
+  RECEPTIVE_FN Pack<T, N> load_strided(const T* row, std::int64_t first, std::int64_t stride, std::int64_t limit,
+                                       T fill) const {
+    if (stride == 1 || N == 1) return load_range(row, first, limit, fill);
+    if constexpr (N > 1) {
+      if (stride == 2) {
+        return memory::even_lanes(load_range(row, first, limit, fill), load_range(row, first + N - 1, limit, fill));
+      }
+    }
+    return memory::gather_strided<T, N>(row, first, stride, limit, fill);
+  }
+
+  // The same without a look at the row's ends: the caller knows that first >= 0 and first + (N - 1) * stride < limit.
+  template <int kStride, class T>
+  RECEPTIVE_FN Pack<T, N> load_inside(const T* row, std::int64_t first, std::int64_t stride) const {
+    if constexpr (kStride == 1 || N == 1) {
+      return Lanes<N, true>{}.load(row + first);
+    } else if constexpr (kStride == 2) {
+      return memory::even_lanes(Lanes<N, true>{}.load(row + first), Lanes<N, true>{}.load(row + first + N - 1));
+    } else {
+      return memory::gather_strided<T, N>(row, first, stride, INT64_MAX, T{});
+    }
+  }
+
+  // The adjoint of a strided read: lane l reads row[(first + l) / stride] where stride divides first + l and the
+  // quotient is inside [0, limit), and `fill` elsewhere.
+  template <class T>
+  RECEPTIVE_FN Pack<T, N> load_spread(const T* row, std::int64_t first, std::int64_t stride, std::int64_t limit,
+                                      T fill) const {
+    if (stride == 1) return load_range(row, first, limit, fill);
+    if constexpr (N > 1) {
+      if (stride == 2) {
+        const int phase = static_cast<int>(first & 1);
+        return memory::spread_lanes(load_range(row, (first + phase) / 2, limit, fill), phase, Pack<T, N>(fill));
+      }
+    }
+    return memory::gather_spread<T, N>(row, first, stride, limit, fill);
+  }
+};
+
+}  // namespace receptive::RECEPTIVE_TARGET

@@ -1,0 +1,318 @@
+// Average pooling, with a fixed window or (adaptive) with the windows floor(i * in / out) .. ceil((i + 1) * in / out).
+//
+// The divisor of a fixed window counts its taps inside the padded input (countIncludePad) or inside the input; it is a
+// product of a vertical and a horizontal count. Backward divides each gradient once, into the workspace, and then
+// gathers per input element.
+#pragma once
+
+#include "window.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+template <class T>
+struct AvgPoolPlan {
+  const T* input;
+  T* output;
+  std::int64_t channels;  // NHWC only
+  Axis y;
+  Axis x;
+  bool count_padding;
+};
+
+// Taps that count for the divisor.
+RECEPTIVE_FN std::int64_t tap_count(const Axis& axis, std::int64_t o, bool count_padding) {
+  const std::int64_t first = axis.first(o);
+  const Range r =
+      count_padding ? taps_inside(axis, first, -axis.before, axis.input + axis.after) : taps_inside(axis, first);
+  return r.end - r.begin;
+}
+
+// The horizontal counts of N outputs from `begin` on.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> tap_counts(const Axis& x, std::int64_t begin, int active, bool count_padding) {
+  Pack<T, N> counts(T{1});
+  for (int l = 0; l < active; ++l) counts.set(l, static_cast<T>(tap_count(x, begin + l, count_padding)));
+  return counts;
+}
+
+template <class T>
+struct AvgPoolPlanes {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  AvgPoolPlan<T> plan;
+  Range inside;
+
+  struct Row {
+    const T* plane;
+    std::int64_t first;
+    Range taps;
+    std::int64_t out;
+    T down;  // vertical count of the divisor
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    const std::int64_t plane = i / plan.y.output;
+    const std::int64_t oy = i - plane * plan.y.output;
+    const std::int64_t first = plan.y.first(oy);
+    return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first), i * plan.x.output,
+               static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    constexpr int N = P::count;
+    const Axis& x = plan.x;
+    const bool interior_tile = begin >= inside.begin && begin + N <= inside.end;
+    Pack<T, N> sum(T{0});
+    for (std::int64_t r = row.taps.begin; r < row.taps.end; ++r) {
+      const T* line = row.plane + (row.first + r * plan.y.dilation) * x.input;
+      std::int64_t ix = x.first(begin);
+      for (std::int64_t s = 0; s < x.kernel; ++s, ix += x.dilation)
+        sum += p.load_strided(line, ix, x.stride, x.input, T{0});
+    }
+    const Pack<T, N> across =
+        interior_tile ? Pack<T, N>(static_cast<T>(x.kernel)) : tap_counts<T, N>(x, begin, p.active, plan.count_padding);
+    p.store(plan.output + row.out + begin, sum / (across * Pack<T, N>(row.down)));
+  }
+};
+
+template <class T>
+struct AvgPoolPixels {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  AvgPoolPlan<T> plan;
+
+  struct Row {
+    const T* image;
+    std::int64_t y, x;
+    Range down, across;
+    std::int64_t out;
+    T count;
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    const std::int64_t line = i / plan.x.output;
+    const std::int64_t image = line / plan.y.output;
+    const std::int64_t oy = line - image * plan.y.output, ox = i - line * plan.x.output;
+    const std::int64_t y = plan.y.first(oy), x = plan.x.first(ox);
+    const std::int64_t count = tap_count(plan.y, oy, plan.count_padding) * tap_count(plan.x, ox, plan.count_padding);
+    return Row{plan.input + image * plan.y.input * plan.x.input * plan.channels,
+               y,
+               x,
+               taps_inside(plan.y, y),
+               taps_inside(plan.x, x),
+               i * plan.channels,
+               static_cast<T>(count)};
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    Pack<T, P::count> sum(T{0});
+    for (std::int64_t r = row.down.begin; r < row.down.end; ++r) {
+      for (std::int64_t s = row.across.begin; s < row.across.end; ++s) {
+        const std::int64_t at = (row.y + r * plan.y.dilation) * plan.x.input + row.x + s * plan.x.dilation;
+        sum += p.load(row.image + at * plan.channels + begin);
+      }
+    }
+    p.store(plan.output + row.out + begin, sum / Pack<T, P::count>(row.count));
+  }
+};
+
+// Backward, first step: each gradient divided by its window's count. `inner` is OW elements of a row (NCHW, counts
+// differ by lane) or the channels of a pixel (NHWC, one count).
+template <class T, bool kNhwc>
+struct AvgPoolShare {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  const T* gradient;
+  T* share;
+  std::int64_t channels;
+  Axis y;
+  Axis x;
+  bool count_padding;
+
+  struct Row {
+    std::int64_t at;
+    T count;
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    if constexpr (kNhwc) {
+      const std::int64_t line = i / x.output;
+      const std::int64_t count =
+          tap_count(y, line % y.output, count_padding) * tap_count(x, i - line * x.output, count_padding);
+      return Row{i * channels, static_cast<T>(count)};
+    } else {
+      return Row{i * x.output, static_cast<T>(tap_count(y, i % y.output, count_padding))};
+    }
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    Pack<T, P::count> count(row.count);
+    if constexpr (!kNhwc) count = count * tap_counts<T, P::count>(x, begin, p.active, count_padding);
+    p.store(share + row.at + begin, p.load(gradient + row.at + begin) / count);
+  }
+};
+
+// Backward, second step: an input element receives the share of every window that covers it.
+template <class T, bool kNhwc>
+struct AvgPoolGather {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  const T* share;
+  T* output;
+  std::int64_t channels;
+  Axis y;
+  Axis x;
+
+  struct Row {
+    std::int64_t from;
+    std::int64_t y, x;
+    std::int64_t out;
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    const std::int64_t line = kNhwc ? i / x.input : i;
+    const std::int64_t plane = line / y.input;
+    return Row{plane * y.output * x.output, line - plane * y.input, i - line * x.input,
+               i * (kNhwc ? channels : x.input)};
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    Pack<T, P::count> sum(T{0});
+    for (std::int64_t r = 0; r < y.kernel; ++r) {
+      const std::int64_t up = row.y + y.before - r * y.dilation;
+      if (up < 0 || up % y.stride != 0 || up / y.stride >= y.output) continue;
+      const std::int64_t line = row.from + up / y.stride * x.output;
+      for (std::int64_t s = 0; s < x.kernel; ++s) {
+        if constexpr (kNhwc) {
+          const std::int64_t left = row.x + x.before - s * x.dilation;
+          if (left < 0 || left % x.stride != 0 || left / x.stride >= x.output) continue;
+          sum += p.load(share + (line + left / x.stride) * channels + begin);
+        } else {
+          sum += p.load_spread(share + line, begin + x.before - s * x.dilation, x.stride, x.output, T{0});
+        }
+      }
+    }
+    p.store(output + row.out + begin, sum);
+  }
+};
+
+// Adaptive windows: output o of an axis covers floor(o * in / out) .. ceil((o + 1) * in / out).
+RECEPTIVE_FN Range adaptive_window(std::int64_t o, std::int64_t in, std::int64_t out) {
+  return Range{o * in / out, ceil_div((o + 1) * in, out)};
+}
+// The outputs whose windows cover input i.
+RECEPTIVE_FN Range adaptive_cover(std::int64_t i, std::int64_t in, std::int64_t out) {
+  return Range{i * out / in, ceil_div((i + 1) * out, in)};
+}
+
+template <class T, bool kNhwc>
+struct AdaptiveAvgPool {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  const T* input;
+  T* output;
+  std::int64_t channels;
+  Axis y;
+  Axis x;
+
+  struct Row {
+    const T* from;
+    Range down;
+    std::int64_t ox;  // NHWC only
+    std::int64_t out;
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    const std::int64_t line = kNhwc ? i / x.output : i;
+    const std::int64_t plane = line / y.output;
+    const std::int64_t inner = kNhwc ? channels : 1;
+    return Row{input + plane * y.input * x.input * inner, adaptive_window(line - plane * y.output, y.input, y.output),
+               i - line * x.output, i * (kNhwc ? channels : x.output)};
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    const T height = static_cast<T>(row.down.end - row.down.begin);
+    if constexpr (kNhwc) {
+      const Range across = adaptive_window(row.ox, x.input, x.output);
+      Pack<T, P::count> sum(T{0});
+      for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
+        for (std::int64_t ix = across.begin; ix < across.end; ++ix) {
+          sum += p.load(row.from + (iy * x.input + ix) * channels + begin);
+        }
+      }
+      p.store(output + row.out + begin, sum / Pack<T, P::count>(height * static_cast<T>(across.end - across.begin)));
+    } else {
+      for (int l = 0; l < p.active; ++l) {
+        const Range across = adaptive_window(begin + l, x.input, x.output);
+        T sum{0};
+        for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
+          for (std::int64_t ix = across.begin; ix < across.end; ++ix) sum += row.from[iy * x.input + ix];
+        }
+        output[row.out + begin + l] = sum / (height * static_cast<T>(across.end - across.begin));
+      }
+    }
+  }
+};
+
+template <class T, bool kNhwc>
+struct AdaptiveAvgPoolGrad {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  const T* gradient;
+  T* output;
+  std::int64_t channels;
+  Axis y;
+  Axis x;
+
+  struct Row {
+    const T* from;
+    Range up;
+    std::int64_t ix;
+    std::int64_t out;
+  };
+
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    const std::int64_t line = kNhwc ? i / x.input : i;
+    const std::int64_t plane = line / y.input;
+    const std::int64_t inner = kNhwc ? channels : 1;
+    return Row{gradient + plane * y.output * x.output * inner,
+               adaptive_cover(line - plane * y.input, y.input, y.output), i - line * x.input,
+               i * (kNhwc ? channels : x.input)};
+  }
+
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    if constexpr (kNhwc) {
+      p.store(output + row.out + begin, gathered<Pack<T, P::count>>(row, row.ix, [&](std::int64_t at) {
+                return p.load(row.from + at * channels + begin);
+              }));
+    } else {
+      for (int l = 0; l < p.active; ++l) {
+        output[row.out + begin + l] = gathered<T>(row, begin + l, [&](std::int64_t at) { return row.from[at]; });
+      }
+    }
+  }
+
+ private:
+  template <class V, class Load>
+  RECEPTIVE_FN V gathered(const Row& row, std::int64_t ix, Load load) const {
+    const Range left = adaptive_cover(ix, x.input, x.output);
+    V sum(T{0});
+    for (std::int64_t oy = row.up.begin; oy < row.up.end; ++oy) {
+      const Range down = adaptive_window(oy, y.input, y.output);
+      for (std::int64_t ox = left.begin; ox < left.end; ++ox) {
+        const Range across = adaptive_window(ox, x.input, x.output);
+        const T count = static_cast<T>((down.end - down.begin) * (across.end - across.begin));
+        sum += load(oy * x.output + ox) / V(count);
+      }
+    }
+    return sum;
+  }
+};
+
+}  // namespace receptive::RECEPTIVE_TARGET

@@ -1,0 +1,274 @@
+// The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h and avg_pool.h.
+#pragma once
+
+#include "avg_pool.h"
+#include "index_check.h"
+#include "max_pool.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+struct PoolAttrs {
+  std::int64_t batch;
+  std::int64_t channels;
+  std::int64_t height;
+  std::int64_t width;
+  Pair kernel;
+  Pair output;
+  Pair stride;
+  std::int64_t padding[4];  // top, bottom, left, right
+  Pair dilation;
+  bool nhwc;
+  bool countIncludePad;
+};
+
+RECEPTIVE_FN Axis vertical(const PoolAttrs& a) {
+  return Axis{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h};
+}
+RECEPTIVE_FN Axis horizontal(const PoolAttrs& a) {
+  return Axis{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w};
+}
+
+// What all pooling ops share: the schema, the guard, the cost.
+struct PoolBase {
+  using Attrs = PoolAttrs;
+  static constexpr Field fields[] = {RECEPTIVE_INTEGER(PoolAttrs, batch),       RECEPTIVE_INTEGER(PoolAttrs, channels),
+                                     RECEPTIVE_INTEGER(PoolAttrs, height),      RECEPTIVE_INTEGER(PoolAttrs, width),
+                                     RECEPTIVE_INTEGER(PoolAttrs, kernel),      RECEPTIVE_INTEGER(PoolAttrs, output),
+                                     RECEPTIVE_INTEGER(PoolAttrs, stride),      RECEPTIVE_INTEGER(PoolAttrs, padding),
+                                     RECEPTIVE_INTEGER(PoolAttrs, dilation),    RECEPTIVE_FLAG(PoolAttrs, nhwc),
+                                     RECEPTIVE_FLAG(PoolAttrs, countIncludePad)};
+
+  static const char* check_sizes(const OpCall& call, const View& large, const View& small) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (!is_float(large.dtype) || small.dtype != large.dtype) return "tensors must both be float32 or both float64";
+    if (!valid_axis(vertical(a)) || !valid_axis(horizontal(a))) return "a window number is out of range";
+    if (!fits(large.size, a.batch, a.channels, a.height, a.width))
+      return "the input has not batch * channels * height * width elements";
+    if (!fits(small.size, a.batch, a.channels, a.output.h, a.output.w))
+      return "the output has not batch * channels * OH * OW elements";
+    if (a.height * a.width > INT32_MAX) return "a plane has more than 2^31 - 1 elements";
+    return nullptr;
+  }
+
+  static Cost cost_of(const OpCall& call, double taps) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const double outputs = static_cast<double>(a.batch * a.channels) * static_cast<double>(a.output.h * a.output.w);
+    const double inputs = static_cast<double>(a.batch * a.channels) * static_cast<double>(a.height * a.width);
+    return Cost{outputs * taps, (inputs + outputs) * static_cast<double>(element_bytes(call.outputs[0].dtype))};
+  }
+
+  static Cost cost(const OpCall& call) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    return cost_of(call, 2.0 * static_cast<double>(a.kernel.h * a.kernel.w));
+  }
+};
+
+template <class X, bool kIndices>
+struct MaxPool2dOp : PoolBase {
+  static constexpr const char* name = kIndices ? "maxPool2dWithIndices" : "maxPool2d";
+  static constexpr int minInputs = 1, maxInputs = 1, outputs = kIndices ? 2 : 1;
+
+  static const char* check(const OpCall& call) {
+    if (kIndices && (call.outputs[1].dtype != DType::int32 || call.outputs[1].size != call.outputs[0].size)) {
+      return "indices must be int32 and as many as the outputs";
+    }
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (const char* wrong = check_sizes(call, call.inputs[0], call.outputs[0])) return wrong;
+    return covered(vertical(a)) && covered(horizontal(a)) ? nullptr : "a window lies wholly in the padding";
+  }
+
+  static void run(X& executor, const OpCall& call) {
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      using T = decltype(tag);
+      const auto& a = attrs_of<PoolAttrs>(call);
+      const MaxPoolPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
+                                static_cast<T*>(call.outputs[0].data),
+                                kIndices ? static_cast<std::int32_t*>(call.outputs[1].data) : nullptr,
+                                a.channels,
+                                vertical(a),
+                                horizontal(a)};
+      if (a.nhwc) {
+        executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
+        return;
+      }
+      // The usual windows have loops of their own, in float32 only: each costs 10 KiB.
+      if constexpr (sizeof(T) == 4) {
+        const bool dense = plan.x.dilation == 1 && plan.y.kernel == plan.x.kernel;
+        if (dense && plan.x.stride == 2 && plan.x.kernel == 2) return planes<T, 2, 2>(executor, plan, a);
+        if (dense && plan.x.stride == 2 && plan.x.kernel == 3) return planes<T, 2, 3>(executor, plan, a);
+        if (dense && plan.x.stride == 1 && plan.x.kernel == 3) return planes<T, 1, 3>(executor, plan, a);
+      }
+      planes<T, 0, 0>(executor, plan, a);
+    });
+  }
+
+ private:
+  template <class T, int kStride, int kKernel>
+  static void planes(X& executor, const MaxPoolPlan<T>& plan, const PoolAttrs& a) {
+    executor.planes(a.batch * a.channels, a.output.h, a.output.w,
+                    MaxPoolPlanes<T, kIndices, kStride, kKernel>{plan, interior(plan.x)});
+  }
+
+  // Every window has a tap inside the input.
+  static bool covered(const Axis& axis) {
+    for (std::int64_t o = 0; o < axis.output; ++o) {
+      const Range r = taps_inside(axis, axis.first(o));
+      if (r.begin == r.end) return false;
+      if (axis.first(o) >= 0 && axis.first(o) + (axis.kernel - 1) * axis.dilation < axis.input) {
+        o = max_of(o, interior(axis).end - 1);  // the interior needs no look one by one
+      }
+    }
+    return true;
+  }
+};
+
+template <class X>
+struct MaxPool2dGradOp : PoolBase {
+  static constexpr const char* name = "maxPool2dGrad";
+  static constexpr int minInputs = 2, maxInputs = 2, outputs = 1;
+
+  static const char* check(const OpCall& call) {
+    if (call.inputs[1].dtype != DType::int32 || call.inputs[1].size != call.inputs[0].size) {
+      return "indices must be int32 and as many as the gradients";
+    }
+    return check_sizes(call, call.outputs[0], call.inputs[0]);
+  }
+
+  static void run(X& executor, const OpCall& call) {
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      using T = decltype(tag);
+      const auto& a = attrs_of<PoolAttrs>(call);
+      const auto* indices = static_cast<const std::int32_t*>(call.inputs[1].data);
+      check_indices(executor, indices, call.inputs[1].size, a.height * a.width);
+      const MaxPoolGradPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
+                                    indices,
+                                    static_cast<T*>(call.outputs[0].data),
+                                    a.channels,
+                                    vertical(a),
+                                    horizontal(a)};
+      if (a.nhwc) {
+        executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{plan});
+      } else {
+        executor.planes(a.batch * a.channels, a.height, a.width, MaxPoolGradPlanes<T>{plan});
+      }
+    });
+  }
+};
+
+template <class X>
+struct AvgPool2dOp : PoolBase {
+  static constexpr const char* name = "avgPool2d";
+  static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
+
+  static const char* check(const OpCall& call) { return check_sizes(call, call.inputs[0], call.outputs[0]); }
+
+  static void run(X& executor, const OpCall& call) {
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      using T = decltype(tag);
+      const auto& a = attrs_of<PoolAttrs>(call);
+      const AvgPoolPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
+                                static_cast<T*>(call.outputs[0].data),
+                                a.channels,
+                                vertical(a),
+                                horizontal(a),
+                                a.countIncludePad};
+      if (a.nhwc) {
+        executor.rows(a.batch * a.output.h * a.output.w, a.channels, AvgPoolPixels<T>{plan});
+      } else {
+        executor.rows(a.batch * a.channels * a.output.h, a.output.w, AvgPoolPlanes<T>{plan, interior(plan.x)});
+      }
+    });
+  }
+};
+
+template <class X>
+struct AvgPool2dGradOp : PoolBase {
+  static constexpr const char* name = "avgPool2dGrad";
+  static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
+
+  static const char* check(const OpCall& call) { return check_sizes(call, call.outputs[0], call.inputs[0]); }
+  static std::int64_t workspace(const OpCall& call, int) {
+    return call.inputs[0].size * element_bytes(call.inputs[0].dtype);
+  }
+
+  static void run(X& executor, const OpCall& call) {
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      using T = decltype(tag);
+      if (attrs_of<PoolAttrs>(call).nhwc) {
+        both_steps<T, true>(executor, call);
+      } else {
+        both_steps<T, false>(executor, call);
+      }
+    });
+  }
+
+ private:
+  template <class T, bool kNhwc>
+  static void both_steps(X& executor, const OpCall& call) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const Axis y = vertical(a), x = horizontal(a);
+    T* share = reinterpret_cast<T*>(executor.workspace());
+    const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
+    executor.rows(
+        lines * y.output * (kNhwc ? x.output : 1), kNhwc ? a.channels : x.output,
+        AvgPoolShare<T, kNhwc>{static_cast<const T*>(call.inputs[0].data), share, a.channels, y, x, a.countIncludePad});
+    executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
+                  AvgPoolGather<T, kNhwc>{share, static_cast<T*>(call.outputs[0].data), a.channels, y, x});
+  }
+};
+
+// Adaptive pooling reads batch, channels, height, width, output and nhwc; the window numbers must be valid and are not
+// used.
+template <class X, bool kGrad>
+struct AdaptiveAvgPool2dOp : PoolBase {
+  static constexpr const char* name = kGrad ? "adaptiveAvgPool2dGrad" : "adaptiveAvgPool2d";
+  static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
+
+  static const char* check(const OpCall& call) {
+    const View& large = kGrad ? call.outputs[0] : call.inputs[0];
+    const View& small = kGrad ? call.inputs[0] : call.outputs[0];
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (const char* wrong = check_sizes(call, large, small)) return wrong;
+    return a.height > 0 && a.width > 0 && a.output.h > 0 && a.output.w > 0 ? nullptr : "a size is 0";
+  }
+
+  static Cost cost(const OpCall& call) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const double taps = static_cast<double>(a.height * a.width) / static_cast<double>(a.output.h * a.output.w);
+    return cost_of(call, taps < 1 ? 4 : 4 * taps);
+  }
+
+  static void run(X& executor, const OpCall& call) {
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      using T = decltype(tag);
+      if (attrs_of<PoolAttrs>(call).nhwc) {
+        bodies<T, true>(executor, call);
+      } else {
+        bodies<T, false>(executor, call);
+      }
+    });
+  }
+
+ private:
+  template <class T, bool kNhwc>
+  static void bodies(X& executor, const OpCall& call) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const Axis y = vertical(a), x = horizontal(a);
+    const T* from = static_cast<const T*>(call.inputs[0].data);
+    T* to = static_cast<T*>(call.outputs[0].data);
+    const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
+    if constexpr (kGrad) {
+      executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
+                    AdaptiveAvgPoolGrad<T, kNhwc>{from, to, a.channels, y, x});
+    } else {
+      executor.rows(lines * y.output * (kNhwc ? x.output : 1), kNhwc ? a.channels : x.output,
+                    AdaptiveAvgPool<T, kNhwc>{from, to, a.channels, y, x});
+    }
+  }
+};
+
+template <class X>
+using PoolFamily = Family<X, MaxPool2dOp<X, false>, MaxPool2dOp<X, true>, MaxPool2dGradOp<X>, AvgPool2dOp<X>,
+                          AvgPool2dGradOp<X>, AdaptiveAvgPool2dOp<X, false>, AdaptiveAvgPool2dOp<X, true>>;
+
+}  // namespace receptive::RECEPTIVE_TARGET

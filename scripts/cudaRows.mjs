@@ -1,0 +1,94 @@
+// Compiles the window bodies (im2col, max pooling) for a GPU with nvcc, prints registers, stack and spills of each kernel as
+// ptxas reports them, and runs the program, which compares the kernels with plain loops where there is a device. With
+// CUEMU_HOME set it runs under the emulator there.
+//
+//   node scripts/cudaRows.mjs [sm_90]
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = join(root, 'build', 'cuda-rows');
+
+/** The CUDA compiler: on PATH, or in the toolkit that CUDA_HOME, CUDA_PATH or the usual place names. */
+function findCompiler() {
+  const toolkits = [process.env.CUDA_HOME, process.env.CUDA_PATH, '/usr/local/cuda'];
+  const paths = toolkits.filter((home) => home).map((home) => join(home, 'bin', 'nvcc'));
+  const onPath = spawnSync('nvcc', ['--version']).status === 0;
+  return onPath ? 'nvcc' : paths.find((path) => existsSync(path));
+}
+
+/** Runs a program and returns its output; ends this script with its output when it fails. */
+function run(command, args, options = {}) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
+  if (error || status !== 0) {
+    console.error(`${[command, ...args].join(' ')}\n${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
+    process.exit(1);
+  }
+  return { stdout, stderr };
+}
+
+/** Short names: `Im2ColBody<float, 1>` of the kernel's full one. */
+function bodyName(demangled) {
+  return demangled.replace(/\w+::/g, '').match(/_kernel<(.*?>) ?>\(/)?.[1] ?? demangled;
+}
+
+/** ptxas's report as `{ name, registers, stack, spillStores, spillLoads }` for each kernel. */
+function parseReport(text) {
+  const kernels = [];
+  for (const line of text.split('\n')) {
+    const entry = line.match(/Compiling entry function '(.*)' for/);
+    const memory = line.match(/(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/);
+    const used = line.match(/Used (\d+) registers/);
+    const kernel = kernels.at(-1);
+    if (entry) kernels.push({ name: bodyName(entry[1]) });
+    else if (memory && kernel?.stack === undefined) {
+      Object.assign(kernel, { stack: +memory[1], spillStores: +memory[2], spillLoads: +memory[3] });
+    } else if (used && kernel) kernel.registers = +used[1];
+  }
+  return kernels;
+}
+
+const architecture = process.argv[2] ?? 'sm_90';
+if (!/^sm_\d+a?$/.test(architecture)) {
+  console.error(`cudaRows: the architecture must look like sm_90, given '${architecture}'`);
+  process.exit(1);
+}
+const compiler = findCompiler();
+if (compiler === undefined) {
+  console.error('cudaRows: no nvcc on PATH; install the CUDA toolkit, or let CUDA_HOME name it');
+  process.exit(1);
+}
+
+const emulator = process.env.CUEMU_HOME;
+const program = join(folder, 'rows_bodies');
+mkdirSync(folder, { recursive: true });
+const { stdout, stderr } = run(compiler, [
+  ...['-std=c++20', '-O3', `-arch=${architecture}`, '-lineinfo', '-cudart', emulator ? 'shared' : 'static'],
+  ...['-DRECEPTIVE_TARGET=cuda', '-Inative', '-Inative/cuda'],
+  // 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler.
+  ...['-diag-suppress', '1675', '-Xcompiler', '-Wall,-Wextra,-Werror', '-Xptxas', '-v'],
+  ...['-o', program, 'test/tools/cuda/rows_bodies.cu'],
+]);
+const report = run('c++filt', [], { input: stdout + stderr }).stdout;
+const kernels = parseReport(report);
+if (kernels.length === 0) {
+  console.error(`cudaRows: ptxas named no kernel\n${report}`);
+  process.exit(1);
+}
+console.log(`${architecture}: registers, bytes of stack, bytes of spill stores and loads`);
+for (const { name, registers, stack, spillStores, spillLoads } of kernels.sort((a, b) =>
+  a.name.localeCompare(b.name),
+)) {
+  console.log(
+    `${name.padEnd(34)} ${[registers, stack, spillStores, spillLoads].map((n) => String(n).padStart(5)).join('')}`,
+  );
+}
+
+const result = emulator
+  ? run(join(emulator, 'cuemu'), ['run', '--error-exit', '9', '--', program], {
+      env: { CUEMU_CC: architecture.match(/\d+/)[0], ...process.env },
+    })
+  : run(program, []);
+process.stdout.write(result.stdout);

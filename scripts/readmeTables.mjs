@@ -1,0 +1,100 @@
+// Writes the generated parts of README.md, or checks that they are up to date:
+//
+//   node scripts/readmeTables.mjs           rewrites them
+//   node scripts/readmeTables.mjs --check   changes nothing; exits with 1 when README.md differs, or when the table of
+//                                           operations is not what the package does (test/tools/probe.mjs tries every claim)
+//
+// A generated part lies between `<!-- generated: NAME -->` and `<!-- /generated -->`. NAME is `operations`, `gradients`, or
+// `file PATH` for the text of a file as a code block.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const root = new URL('../', import.meta.url);
+const read = (path) => readFileSync(new URL(path, root), 'utf8');
+const declarations = fileURLToPath(new URL('dist/index.d.ts', root));
+if (!existsSync(declarations)) {
+  console.error('readmeTables: dist/ is missing, run npm run build first');
+  process.exit(1);
+}
+const { devices, families } = await import('../test/tools/opTable.mjs');
+
+const dtypes = ['float32', 'float64', 'int32', 'uint8', 'bool'];
+
+/** Signatures of the public functions by name, those of the namespace `grad` under `grad.NAME`, from the declarations. */
+function readSignatures() {
+  const program = ts.createProgram([declarations], {
+    module: ts.ModuleKind.Node16,
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+  });
+  const checker = program.getTypeChecker();
+  const resolve = (symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+  const parameter = (symbol) => symbol.name + (symbol.valueDeclaration?.questionToken ? '?' : '');
+  const signatures = new Map();
+  const collect = (module, prefix) => {
+    for (const symbol of checker.getExportsOfModule(module)) {
+      const target = resolve(symbol);
+      if (!(target.flags & ts.SymbolFlags.Value)) continue;
+      const name = prefix + symbol.name;
+      const calls = checker.getTypeOfSymbol(target).getCallSignatures();
+      if (calls.length > 0) signatures.set(name, `${name}(${calls[0].parameters.map(parameter).join(', ')})`);
+      else if (symbol.name === 'grad') collect(target, 'grad.');
+    }
+  };
+  collect(checker.getSymbolAtLocation(program.getSourceFile(declarations)), '');
+  return signatures;
+}
+
+function operationsTable() {
+  const lines = [
+    `| operation | ${dtypes.join(' | ')} | devices | gradient |`,
+    `|---|${dtypes.map(() => ':-:').join('|')}|---|---|`,
+  ];
+  for (const { title, ops } of families) {
+    lines.push(`| **${title}** |${' |'.repeat(dtypes.length + 2)}`);
+    for (const { name, dtypes: taken, gradients = {}, sharedGradient } of ops) {
+      const names = [...Object.keys(gradients), ...(sharedGradient ? [sharedGradient] : [])];
+      const cells = dtypes.map((dtype) => (taken.includes(dtype) ? 'x' : ''));
+      const gradient = names.map((one) => `\`grad.${one}\``).join(' ');
+      lines.push(`| \`${name}\` | ${cells.join(' | ')} | ${devices.join(', ')} | ${gradient} |`);
+    }
+  }
+  return lines.join('\n');
+}
+
+function gradientList() {
+  const signatures = readSignatures();
+  const names = families.flatMap(({ ops }) => ops.flatMap((op) => Object.keys(op.gradients ?? {})));
+  const lines = names.map((name) => signatures.get(`grad.${name}`) ?? `grad.${name} has no declaration`);
+  return ['```ts', ...lines, '```'].join('\n');
+}
+
+function generate(name) {
+  if (name === 'operations') return operationsTable();
+  if (name === 'gradients') return gradientList();
+  const file = name.match(/^file (\S+)$/)?.[1];
+  if (file === undefined) throw new Error(`README.md: there is no generated part '${name}'`);
+  return `\`\`\`js\n${read(file).trimEnd()}\n\`\`\``;
+}
+
+const before = read('README.md');
+let parts = 0;
+const after = before.replace(/(<!-- generated: (.+?) -->\n)[\s\S]*?(<!-- \/generated -->)/g, (_, begin, name, end) => {
+  parts++;
+  return `${begin}\n${generate(name)}\n\n${end}`;
+});
+if (parts === 0) throw new Error('README.md has no generated parts');
+
+if (process.argv.includes('--check')) {
+  const { probe } = await import('../test/tools/probe.mjs');
+  const problems = probe();
+  if (after !== before) problems.push('README.md is not up to date: node scripts/readmeTables.mjs rewrites it');
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exitCode = 1;
+  else console.log(`README.md: ${parts} generated parts are up to date, and every claim was tried`);
+} else if (after !== before) {
+  writeFileSync(new URL('README.md', root), after);
+  console.log(`README.md: ${parts} generated parts written`);
+} else {
+  console.log(`README.md: ${parts} generated parts were up to date`);
+}

@@ -1,0 +1,285 @@
+// Convolution and pooling of the target that this file is compiled for, against plain loops: random geometries with
+// different numbers on every side, small integers so that results compare exactly, both layouts, both algorithms, one
+// thread and three.
+#include "executor.h"
+#include "ops/conv2d.h"
+#include "ops/matmul.h"
+#include "ops/pool.h"
+
+#include "op_harness.h"
+
+namespace t = receptive::RECEPTIVE_TARGET;
+using harness::Call;
+using harness::Guarded;
+
+namespace {
+
+std::mt19937 generator(20260101);
+int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(generator); }
+
+template <class T>
+void fill(Guarded<T>& tensor) {
+  for (std::size_t i = 0; i < tensor.size; ++i) tensor[i] = static_cast<T>(pick(-4, 4));
+}
+
+struct Problem {
+  int n, c, h, w, k, r, s, sh, sw, top, bottom, left, right, dh, dw, groups, oh, ow;
+  bool nhwc;
+
+  static Problem random() {
+    for (;;) {
+      Problem p{};
+      p.groups = pick(1, 3);
+      p.n = pick(1, 3), p.c = p.groups * pick(1, 5), p.k = p.groups * pick(1, 9), p.h = pick(1, 19), p.w = pick(1, 40);
+      p.r = pick(1, 5), p.s = pick(1, 5), p.sh = pick(1, 3), p.sw = pick(1, 4), p.dh = pick(1, 2), p.dw = pick(1, 3);
+      p.top = pick(0, 3), p.bottom = pick(0, 3), p.left = pick(0, 4), p.right = pick(0, 2), p.nhwc = pick(0, 1) == 1;
+      p.oh = (p.h + p.top + p.bottom - p.dh * (p.r - 1) - 1) / p.sh + 1;
+      p.ow = (p.w + p.left + p.right - p.dw * (p.s - 1) - 1) / p.sw + 1;
+      if (p.h + p.top + p.bottom > p.dh * (p.r - 1) && p.w + p.left + p.right > p.dw * (p.s - 1)) return p;
+    }
+  }
+
+  std::size_t in(int image, int channel, int y, int x) const {
+    return nhwc ? ((static_cast<std::size_t>(image) * h + y) * w + x) * c + channel
+                : ((static_cast<std::size_t>(image) * c + channel) * h + y) * w + x;
+  }
+  std::size_t out(int image, int filter, int y, int x, int filters) const {
+    return nhwc ? ((static_cast<std::size_t>(image) * oh + y) * ow + x) * filters + filter
+                : ((static_cast<std::size_t>(image) * filters + filter) * oh + y) * ow + x;
+  }
+  std::size_t weight(int filter, int channel, int y, int x) const {
+    return ((static_cast<std::size_t>(filter) * (c / groups) + channel) * r + y) * s + x;
+  }
+  // f(image, filter, oy, ox, channel of the group, r, s, iy, ix) for every tap inside the input.
+  template <class F>
+  void taps(F&& f) const {
+    for (int i = 0; i < n; ++i)
+      for (int o = 0; o < k; ++o)
+        for (int oy = 0; oy < oh; ++oy)
+          for (int ox = 0; ox < ow; ++ox)
+            for (int q = 0; q < c / groups; ++q)
+              for (int y = 0; y < r; ++y)
+                for (int x = 0; x < s; ++x) {
+                  const int iy = oy * sh - top + y * dh, ix = ox * sw - left + x * dw;
+                  if (iy >= 0 && iy < h && ix >= 0 && ix < w) f(i, o, oy, ox, q, y, x, iy, ix);
+                }
+  }
+  void describe(Call& call) const {
+    call.set("batch", {double(n)}).set("channels", {double(c)}).set("height", {double(h)}).set("width", {double(w)});
+    call.set("kernel", {double(r), double(s)})
+        .set("output", {double(oh), double(ow)})
+        .set("stride", {double(sh), double(sw)});
+    call.set("padding", {double(top), double(bottom), double(left), double(right)})
+        .set("dilation", {double(dh), double(dw)});
+    call.set("nhwc", {double(nhwc)});
+  }
+  std::string text() const {
+    char line[200];
+    std::snprintf(line, sizeof line, "n%d c%d %dx%d k%d %dx%d s%d,%d p%d,%d,%d,%d d%d,%d g%d %s", n, c, h, w, k, r, s,
+                  sh, sw, top, bottom, left, right, dh, dw, groups, nhwc ? "nhwc" : "nchw");
+    return line;
+  }
+};
+
+template <class T>
+void expect_equal(Guarded<T>& got, const std::vector<T>& want, const char* what, const Problem& p) {
+  EXPECT(got.intact(), "%s wrote outside its output (%s)", what, p.text().c_str());
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    if (!(got[i] == want[i])) {
+      EXPECT(false, "%s[%zu] = %g, expected %g (%s)", what, i, double(got[i]), double(want[i]), p.text().c_str());
+      return;
+    }
+  }
+}
+
+template <class T>
+void convolution(const Problem& p) {
+  const auto list = t::Conv2dFamily<t::Executor>::list();
+  Guarded<T> x(std::size_t(p.n) * p.c * p.h * p.w), weight(std::size_t(p.k) * (p.c / p.groups) * p.r * p.s), bias(p.k);
+  Guarded<T> g(std::size_t(p.n) * p.k * p.oh * p.ow);
+  fill(x), fill(weight), fill(bias), fill(g);
+  std::vector<T> y(g.size), dx(x.size, T{0}), dw(weight.size, T{0});
+  for (int i = 0; i < p.n; ++i)
+    for (int o = 0; o < p.k; ++o)
+      for (int oy = 0; oy < p.oh; ++oy)
+        for (int ox = 0; ox < p.ow; ++ox) y[p.out(i, o, oy, ox, p.k)] = bias[o];
+  p.taps([&](int i, int o, int oy, int ox, int q, int r, int s, int iy, int ix) {
+    const int channel = o / (p.k / p.groups) * (p.c / p.groups) + q;
+    const std::size_t at_in = p.in(i, channel, iy, ix), at_out = p.out(i, o, oy, ox, p.k), at_w = p.weight(o, q, r, s);
+    y[at_out] += x[at_in] * weight[at_w];
+    dx[at_in] += g[at_out] * weight[at_w];
+    dw[at_w] += g[at_out] * x[at_in];
+  });
+  for (const int algorithm : {0, 1}) {
+    for (const int threads : {1, 3}) {
+      const auto call = [&](const char* name) {
+        Call c(list, name);
+        p.describe(c);
+        c.set("filters", {double(p.k)}).set("groups", {double(p.groups)}).set("algorithm", {double(algorithm)});
+        return c;
+      };
+      Guarded<T> forward(y.size()), input(dx.size()), filter(dw.size());
+      EXPECT(call("conv2d").in(x).in(weight).in(bias).out(forward).run(threads) == nullptr, "refused %s",
+             p.text().c_str());
+      expect_equal(forward, y, algorithm == 0 ? "conv2d implicit" : "conv2d im2col", p);
+      EXPECT(call("conv2dInput").in(weight).in(g).out(input).run(threads) == nullptr, "refused %s", p.text().c_str());
+      expect_equal(input, dx, algorithm == 0 ? "conv2dInput implicit" : "conv2dInput im2col", p);
+      EXPECT(call("conv2dWeight").in(x).in(g).out(filter).run(threads) == nullptr, "refused %s", p.text().c_str());
+      expect_equal(filter, dw, algorithm == 0 ? "conv2dWeight implicit" : "conv2dWeight im2col", p);
+    }
+  }
+}
+
+// Max pooling with its indices and gradient, average pooling with its gradient; NaN and -Infinity sprinkled in now and
+// then.
+template <class T>
+void pooling(Problem p) {
+  p.k = p.c;
+  p.top %= p.r, p.bottom %= p.r, p.left %= p.s, p.right %= p.s;
+  p.oh = (p.h + p.top + p.bottom - p.dh * (p.r - 1) - 1) / p.sh + 1;
+  p.ow = (p.w + p.left + p.right - p.dw * (p.s - 1) - 1) / p.sw + 1;
+  if (p.h + p.top + p.bottom <= p.dh * (p.r - 1) || p.w + p.left + p.right <= p.dw * (p.s - 1)) return;
+  const auto list = t::PoolFamily<t::Executor>::list();
+  Guarded<T> x(std::size_t(p.n) * p.c * p.h * p.w), g(std::size_t(p.n) * p.c * p.oh * p.ow);
+  fill(x), fill(g);
+  if (pick(0, 2) == 0) {
+    for (int i = 0; i < 3; ++i) x[pick(0, int(x.size) - 1)] = i == 0 ? T(NAN) : T(-INFINITY);
+  }
+  if (pick(0, 5) == 0) {
+    for (std::size_t i = 0; i < x.size; ++i) x[i] = T(-INFINITY);
+  }
+  std::vector<T> y(g.size), dx(x.size, T{0}), mean(g.size), dmean(x.size, T{0});
+  std::vector<std::int32_t> where(g.size);
+  const bool count_padding = pick(0, 1) == 1;
+  bool covered = true;
+  for (int i = 0; i < p.n; ++i)
+    for (int q = 0; q < p.c; ++q)
+      for (int oy = 0; oy < p.oh; ++oy)
+        for (int ox = 0; ox < p.ow; ++ox) {
+          T best = 0;
+          double sum = 0;
+          int at = -1, count = 0;
+          for (int r = 0; r < p.r; ++r)
+            for (int s = 0; s < p.s; ++s) {
+              const int iy = oy * p.sh - p.top + r * p.dh, ix = ox * p.sw - p.left + s * p.dw;
+              const bool inside = iy >= 0 && iy < p.h && ix >= 0 && ix < p.w;
+              if (inside || (count_padding && iy < p.h + p.bottom && ix < p.w + p.right)) ++count;
+              if (!inside) continue;
+              const T v = x[p.in(i, q, iy, ix)];
+              sum += v;
+              if (at < 0 || v > best || (std::isnan(v) && !std::isnan(best))) best = v, at = iy * p.w + ix;
+            }
+          covered = covered && at >= 0;
+          const std::size_t o = p.out(i, q, oy, ox, p.c);
+          y[o] = best, where[o] = at;
+          if (at < 0) continue;
+          mean[o] = static_cast<T>(static_cast<T>(sum) / static_cast<T>(count));
+          dx[p.in(i, q, at / p.w, at % p.w)] += g[o];
+          for (int r = 0; r < p.r; ++r)
+            for (int s = 0; s < p.s; ++s) {
+              const int iy = oy * p.sh - p.top + r * p.dh, ix = ox * p.sw - p.left + s * p.dw;
+              if (iy >= 0 && iy < p.h && ix >= 0 && ix < p.w) dmean[p.in(i, q, iy, ix)] += g[o] / static_cast<T>(count);
+            }
+        }
+  const auto call = [&](const char* name) {
+    Call c(list, name);
+    p.describe(c);
+    c.set("channels", {double(p.c)}).set("countIncludePad", {double(count_padding)});
+    return c;
+  };
+  const auto same = [](T a, T b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+  const auto close = [](T a, T b) {
+    return a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) < 1e-5 * (1 + std::fabs(b));
+  };
+  for (const int threads : {1, 3}) {
+    Guarded<T> values(y.size()), plain(y.size()), gradient(dx.size()), average(y.size()), spread(dx.size());
+    Guarded<std::int32_t> indices(y.size());
+    const char* refused = call("maxPool2dWithIndices").in(x).out(values).out(indices).run(threads);
+    EXPECT((refused == nullptr) == covered, "%s: %s", p.text().c_str(), refused == nullptr ? "accepted" : refused);
+    if (!covered) return;
+    call("maxPool2d").in(x).out(plain).run(threads);
+    EXPECT(values.intact() && plain.intact() && indices.intact(), "max pool wrote outside (%s)", p.text().c_str());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      if (!same(values[i], y[i]) || !same(plain[i], y[i]) || indices[i] != where[i]) {
+        EXPECT(false, "max pool [%zu] = %g, %g at %d, expected %g at %d (%s)", i, double(values[i]), double(plain[i]),
+               indices[i], double(y[i]), where[i], p.text().c_str());
+        break;
+      }
+    }
+    receptive::Fault fault{-1, 0, 0};
+    call("maxPool2dGrad").in(g).in(indices).out(gradient).run(threads, &fault);
+    EXPECT(fault.position < 0, "a good index was reported (%s)", p.text().c_str());
+    if (indices.size > 1) {  // the first of two bad ones is reported
+      Guarded<std::int32_t> bad(indices.size);
+      for (std::size_t i = 0; i < bad.size; ++i) bad[i] = indices[i];
+      const std::size_t at = bad.size / 2;
+      bad[at] = p.h * p.w;
+      bad[bad.size - 1] = -1;
+      Guarded<T> unused(dx.size());
+      call("maxPool2dGrad").in(g).in(bad).out(unused).run(threads, &fault);
+      const std::int64_t value = at == bad.size - 1 ? -1 : p.h * p.w;
+      EXPECT(fault.position == static_cast<std::int64_t>(at) && fault.value == value, "fault at %lld",
+             (long long)fault.position);
+      EXPECT(unused.intact(), "maxPool2dGrad wrote outside (%s)", p.text().c_str());
+    }
+    expect_equal(gradient, dx, "maxPool2dGrad", p);
+    EXPECT(call("avgPool2d").in(x).out(average).run(threads) == nullptr, "refused %s", p.text().c_str());
+    EXPECT(call("avgPool2dGrad").in(g).out(spread).run(threads) == nullptr, "refused %s", p.text().c_str());
+    EXPECT(average.intact() && spread.intact(), "average wrote outside (%s)", p.text().c_str());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      if (!close(average[i], mean[i])) {
+        EXPECT(false, "avgPool2d[%zu] = %g, expected %g (%s)", i, double(average[i]), double(mean[i]),
+               p.text().c_str());
+        break;
+      }
+    }
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      if (!close(spread[i], dmean[i])) {
+        EXPECT(false, "avgPool2dGrad[%zu] = %g, expected %g (%s)", i, double(spread[i]), double(dmean[i]),
+               p.text().c_str());
+        break;
+      }
+    }
+  }
+}
+
+template <class T>
+void product(int m, int n, int k, bool transpose_a, bool transpose_b) {
+  Guarded<T> a(std::size_t(m) * k), b(std::size_t(k) * n), c(std::size_t(m) * n);
+  fill(a), fill(b);
+  Call call(t::MatmulFamily<t::Executor>::list(), "matmul");
+  call.set("rank", {0}).set("m", {double(m)}).set("n", {double(n)}).set("k", {double(k)});
+  call.set("transposeA", {double(transpose_a)}).set("transposeB", {double(transpose_b)});
+  EXPECT(call.in(a).in(b).out(c).run(3) == nullptr, "refused %d %d %d", m, n, k);
+  EXPECT(c.intact(), "matmul %d %d %d wrote outside", m, n, k);
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < n; ++j) {
+      T sum = 0;
+      for (int q = 0; q < k; ++q)
+        sum += a[transpose_a ? q * m + i : i * k + q] * b[transpose_b ? j * k + q : q * n + j];
+      if (c[std::size_t(i) * n + j] != sum) {
+        EXPECT(false, "matmul %d %d %d [%d, %d] = %g, expected %g", m, n, k, i, j, double(c[std::size_t(i) * n + j]),
+               double(sum));
+        return;
+      }
+    }
+}
+
+}  // namespace
+
+int main() {
+  for (int i = 0; i < 150; ++i) {
+    const Problem p = Problem::random();
+    convolution<float>(p);
+    convolution<double>(p);
+    pooling<float>(p);
+    pooling<double>(p);
+  }
+  for (int i = 0; i < 60; ++i) {
+    product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
+    product<double>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
+  }
+  product<float>(3, 5, 9000, false, true);  // splits along k
+  product<double>(17, 31, 3100, true, false);
+  return harness::report("window_ops");
+}

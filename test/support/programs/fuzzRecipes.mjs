@@ -1,0 +1,231 @@
+// Plausible calls of every function: the fuzz spoils some of their arguments.
+
+export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
+  const { integer, chance, pick } = random;
+  const float = () => (chance(0.8) ? 'float32' : 'float64');
+  const maybe = (options) => Object.fromEntries(Object.entries(options).filter(() => chance(0.6)));
+  const axisOf = (extents) => integer(-extents.length, Math.max(extents.length - 1, 0));
+
+  const windowOptions = () =>
+    maybe({
+      stride: pick([1, 2, [1, 3]]),
+      padding: pick([0, 1, [1, 0], 'same', 'valid', { top: 1, bottom: 0, left: 1, right: 2 }]),
+      dilation: pick([1, [2, 1]]),
+    });
+
+  const convolution = () => {
+    const groups = pick([1, 1, 2]);
+    const [c, k] = [groups * integer(1, 3), groups * integer(1, 3)];
+    const layout = pick(['NCHW', 'NHWC']);
+    const [n, h, w] = [integer(0, 2), integer(5, 9), integer(4, 9)];
+    const x = layout === 'NCHW' ? [n, c, h, w] : [n, h, w, c];
+    const options = {
+      groups,
+      layout,
+      ...windowOptions(),
+      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit']) }),
+    };
+    // The window fits, whatever the padding and dilation.
+    const weight = [k, c / groups, integer(1, 2), integer(1, 3)];
+    return { x, w: weight, y: outputShape(x, weight, options), options };
+  };
+
+  const image = () => [integer(0, 2), integer(1, 3), integer(4, 8), integer(5, 9)];
+  const pooling = () => ({ kernelSize: pick([2, [2, 3], 1]), ...windowOptions(), ...maybe({ ceilMode: chance(0.5) }) });
+  const same = (count, dtype = float()) => {
+    const extents = shape();
+    return Array.from({ length: count }, () => tensor(extents, dtype));
+  };
+  const pointwise = () => [tensor(shape(), float())];
+  const binary = () => {
+    const extents = shape();
+    const dtype = pick(['float32', 'float64', 'int32', 'uint8']);
+    const other = chance(0.3) ? 2 : tensor(chance(0.5) ? extents : extents.map((e) => (chance(0.3) ? 1 : e)), dtype);
+    return [tensor(extents, dtype), other];
+  };
+  const reduction = () => {
+    const extents = shape();
+    return [tensor(extents, float()), maybe({ axis: extents.length ? axisOf(extents) : [], keepDims: chance(0.5) })];
+  };
+  const loss = () => [...same(2), maybe({ reduction: pick(['mean', 'sum', 'none']) })];
+  const classes = () => {
+    const [n, c] = [integer(0, 4), integer(1, 6)];
+    return [tensor([n, c]), tensor([n], 'int32'), maybe({ reduction: pick(['mean', 'sum', 'none']) })];
+  };
+
+  const ops = {
+    tensor: () => [pick([[1, 2, 3], 5, [[1], [2]], new Float32Array(6), [true, false], new Int32Array(3)]), {}],
+    zeros: () => [shape(), maybe({ dtype: pick(['float32', 'bool', 'int32']) })],
+    ones: () => [shape()],
+    full: () => [shape(), 3.5],
+    eye: () => [integer(0, 5), integer(0, 5)],
+    arange: () => [0, integer(0, 50), pick([1, 2, 0.5])],
+    linspace: () => [0, 1, integer(0, 50)],
+    rand: () => [shape()],
+    randn: () => [shape(), maybe({ dtype: float() })],
+    randint: () => [-3, 9, shape()],
+    conv2d: () => {
+      const { x, w, options } = convolution();
+      return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]) }) }];
+    },
+    convOutputSize: () => {
+      const { x, w, options } = convolution();
+      return [x, w, options];
+    },
+    convAlgorithms: () => {
+      const { x, w, options } = convolution();
+      return [x, w, options];
+    },
+    im2col: () => [tensor(image()), { kernelSize: pick([1, 2, [2, 3]]), ...windowOptions() }],
+    col2im: () => [tensor([1, 8, 12]), { inputShape: [1, 2, 4, 5], kernelSize: 2 }],
+    maxPool2d: () => [tensor(image(), float()), pooling()],
+    maxPool2dWithIndices: () => [tensor(image(), float()), pooling()],
+    avgPool2d: () => [tensor(image(), float()), { ...pooling(), ...maybe({ countIncludePad: chance(0.5) }) }],
+    adaptiveAvgPool2d: () => [tensor(image()), pick([1, 3, [2, 5]])],
+    globalAvgPool2d: () => [tensor(image())],
+    matmul: () => {
+      const [m, n, k] = [integer(0, 6), integer(1, 6), integer(0, 6)];
+      return [tensor([m, k]), tensor([k, n])];
+    },
+    linear: () => [tensor([integer(0, 4), 5]), tensor([3, 5]), tensor([3])],
+    prelu: () => [tensor([2, 3, 4]), tensor(pick([[3], [1], [4]]))],
+    where: () => [tensor([2, 3], 'bool'), tensor([2, 3]), tensor([3])],
+    clamp: () => [tensor(shape()), -1, 2],
+    softmax: () => [tensor([integer(0, 3), integer(1, 9)], float()), pick([0, 1, -1])],
+    logSoftmax: () => [tensor([2, 3, 4]), integer(-3, 2)],
+    concat: () => [[tensor([2, integer(0, 3)]), tensor([2, integer(0, 3)])], 1],
+    stack: () => [same(integer(1, 3)), 0],
+    split: () => [tensor([4, 6]), pick([2, [1, 3]]), 0],
+    pad: () => [
+      tensor([2, 3]),
+      [
+        [integer(0, 2), 1],
+        [0, integer(0, 2)],
+      ],
+      1,
+    ],
+    permute: () => [
+      tensor([2, 3, 4]),
+      pick([
+        [0, 1, 2],
+        [2, 0, 1],
+        [-1, 0, 1],
+      ]),
+    ],
+    transpose: () => [tensor([2, 3, 4])],
+    slice: () => [tensor([4, 5]), [integer(0, 2), 0], [integer(2, 4), 5]],
+    oneHot: () => [tensor([integer(0, 5)], 'int32'), integer(1, 6)],
+    crossEntropy: classes,
+    nllLoss: classes,
+    sgdStep_: () => [...same(2), { learningRate: 0.1 }],
+    clone: () => [anyTensor()],
+    cast: () => [anyTensor(), pick(['float32', 'int32', 'bool', 'uint8', 'float64'])],
+    setRngState: () => [{ seed: [integer(0, 9), 1], offset: integer(0, 1e6) }],
+    getRngState: () => [],
+    manualSeed: () => [integer(0, 1e9)],
+    setNumThreads: () => [integer(1, 3)],
+    getNumThreads: () => [],
+    setMatmulPrecision: () => [pick(['highest', 'high'])],
+    getMatmulPrecision: () => [],
+    setDefaultDevice: () => ['cpu'],
+    getDefaultDevice: () => [],
+    memoryStats: () => [],
+    resetPeakMemory: () => [],
+    emptyCache: () => [],
+    devices: () => [],
+    tidy: () => [() => anyTensor().clone()],
+    keep: () => [anyTensor()],
+    withDevice: () => ['cpu', () => anyTensor().clone()],
+    // Where its work fails a profile has no result, and a tensor within it would be left to the garbage collector.
+    profile: () => [() => anyTensor().clone().dispose()],
+    chromeTrace: () => [[]],
+    synchronize: () => [],
+  };
+  const families = [
+    [pointwise, 'relu relu6 leakyRelu elu selu gelu silu mish softplus sigmoid hardSigmoid hardSwish tanh'],
+    [pointwise, 'neg abs exp log sqrt rsqrt square sign reciprocal floor ceil round'],
+    [() => same(1, 'bool'), 'logicalNot'],
+    [() => same(2, 'bool'), 'logicalAnd logicalOr logicalXor'],
+    [binary, 'add sub mul div pow maximum minimum equal notEqual greater greaterEqual less lessEqual'],
+    [reduction, 'sum mean max min argmax argmin variance'],
+    [loss, 'mseLoss sumSquaredError binaryCrossEntropy binaryCrossEntropyWithLogits hingeLoss'],
+  ];
+  for (const [recipe, names] of families) for (const name of names.split(' ')) ops[name] = recipe;
+
+  const gradients = {
+    conv2dInput: () => {
+      const { x, w, y, options } = convolution();
+      return [x, tensor(w), tensor(y), options];
+    },
+    conv2dWeight: () => {
+      const { x, w, y, options } = convolution();
+      return [tensor(x), w, tensor(y), options];
+    },
+    conv2dBias: () => [tensor([2, 4, 4, 4]), {}],
+    conv2d: () => {
+      const { x, w, y, options } = convolution();
+      return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5), biasGrad: false }) }];
+    },
+    maxPool2d: () => [tensor([1, 2, 2, 3]), tensor([1, 2, 2, 3], 'int32'), [1, 2, 4, 6], { kernelSize: 2 }],
+    avgPool2d: () => [tensor([1, 2, 2, 3]), [1, 2, 4, 6], { kernelSize: 2 }],
+    adaptiveAvgPool2d: () => [tensor([1, 2, 2, 3]), [1, 2, 4, 6]],
+    globalAvgPool2d: () => [tensor([1, 2, 1, 1]), [1, 2, 4, 6]],
+    matmul: () => [tensor([2, 4]), tensor([2, 3]), tensor([3, 4])],
+    linear: () => [tensor([2, 4]), tensor([2, 3]), tensor([4, 3]), { bias: true }],
+    sum: () => [tensor([2]), [2, 3], { axis: 1 }],
+    mean: () => [tensor([2]), [2, 3], { axis: 1 }],
+    max: () => [tensor([2]), tensor([2, 3]), tensor([2]), { axis: 1 }],
+    variance: () => [tensor([2]), tensor([2, 3]), { axis: 1 }],
+    crossEntropy: () => [tensor([]), ...classes()],
+    nllLoss: () => [tensor([]), ...classes()],
+    concat: () => [tensor([2, 5]), [2, 3], 1],
+    split: () => [[tensor([2, 2]), tensor([2, 3])], 1],
+    im2col: () => [tensor([1, 8, 12]), [1, 2, 4, 5], { kernelSize: 2 }],
+    col2im: () => [tensor([1, 2, 4, 5]), { inputShape: [1, 2, 4, 5], kernelSize: 2 }],
+    clamp: () => [...same(2), -1, 2],
+    where: () => [tensor([2, 3]), tensor([2, 3], 'bool'), tensor([2, 3]), tensor([3])],
+    pad: () => [
+      tensor([4, 5]),
+      [
+        [1, 1],
+        [0, 2],
+      ],
+    ],
+    permute: () => [tensor([2, 3]), [1, 0]],
+    slice: () => [tensor([1, 2]), [3, 4], [1, 0], [2, 2]],
+    stack: () => [tensor([3, 2]), 0],
+    transpose: () => [tensor([3, 2])],
+    min: () => [tensor([3]), tensor([2, 3]), tensor([3]), { axis: 0 }],
+    prelu: () => [tensor([2, 3]), tensor([2, 3]), tensor([3])],
+  };
+  const operands = () => [tensor([2, 3]), tensor(pick([[2, 3], [2, 1], [3]])), chance(0.3) ? 2 : tensor([2, 3])];
+  const gradientFamilies = [
+    [() => same(2), 'relu relu6 leakyRelu elu selu gelu silu mish softplus sigmoid hardSigmoid hardSwish tanh'],
+    [() => same(2), 'neg abs exp log sqrt rsqrt square reciprocal'],
+    [operands, 'add sub mul div pow maximum minimum'],
+    [() => [tensor([2, 3]), tensor([2, 3]), pick([0, 1, -1])], 'softmax logSoftmax'],
+    [
+      () => [tensor([]), ...loss()],
+      'mseLoss sumSquaredError binaryCrossEntropy binaryCrossEntropyWithLogits hingeLoss',
+    ],
+  ];
+  for (const [recipe, names] of gradientFamilies) for (const name of names.split(' ')) gradients[name] = recipe;
+
+  const methods = {
+    data: () => [],
+    dataSync: () => [],
+    item: () => [],
+    toArray: () => [],
+    readInto: () => [new Float32Array(integer(0, 30))],
+    to: () => ['cpu'],
+    cast: () => [pick(['float32', 'int32'])],
+    reshape: () => [pick([[-1], [2, -1], shape()])],
+    slice: () => [integer(-2, 2), integer(0, 3)],
+    clone: () => [],
+    detach: () => [],
+    copy_: () => [anyTensor()],
+    backward: () => [],
+    toString: () => [],
+  };
+  return { ops, gradients, methods };
+}
