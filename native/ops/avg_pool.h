@@ -62,6 +62,7 @@ struct AvgPoolPlanes {
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
     const Axis& x = plan.x;
+    if (x.kernel > x.input) return lane_by_lane(row, begin, p.active);
     const bool interior_tile = begin >= inside.begin && begin + N <= inside.end;
     Pack<T, N> sum(T{0});
     for (std::int64_t r = row.taps.begin; r < row.taps.end; ++r) {
@@ -73,6 +74,21 @@ struct AvgPoolPlanes {
     const Pack<T, N> across =
         interior_tile ? Pack<T, N>(static_cast<T>(x.kernel)) : tap_counts<T, N>(x, begin, p.active, plan.count_padding);
     p.store(plan.output + row.out + begin, sum / (across * Pack<T, N>(row.down)));
+  }
+
+ private:
+  // Windows wider than the input: most taps miss it.
+  RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
+    for (std::int64_t ox = begin; ox < begin + count; ++ox) {
+      const std::int64_t first = plan.x.first(ox);
+      const Range across = taps_inside(plan.x, first);
+      T sum{0};
+      for (std::int64_t r = row.taps.begin; r < row.taps.end; ++r) {
+        const T* line = row.plane + (row.first + r * plan.y.dilation) * plan.x.input + first;
+        for (std::int64_t s = across.begin; s < across.end; ++s) sum += line[s * plan.x.dilation];
+      }
+      plan.output[row.out + ox] = sum / (static_cast<T>(tap_count(plan.x, ox, plan.count_padding)) * row.down);
+    }
   }
 };
 
@@ -181,22 +197,35 @@ struct AvgPoolGather {
 
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    if constexpr (!kNhwc) {
+      if (x.kernel > x.output) return lane_by_lane(row, begin, p.active);
+    }
     Pack<T, P::count> sum(T{0});
-    for (std::int64_t r = 0; r < y.kernel; ++r) {
-      const std::int64_t up = row.y + y.before - r * y.dilation;
-      if (up < 0 || up % y.stride != 0 || up / y.stride >= y.output) continue;
-      const std::int64_t line = row.from + up / y.stride * x.output;
-      for (std::int64_t s = 0; s < x.kernel; ++s) {
-        if constexpr (kNhwc) {
-          const std::int64_t left = row.x + x.before - s * x.dilation;
-          if (left < 0 || left % x.stride != 0 || left / x.stride >= x.output) continue;
-          sum += p.load(share + (line + left / x.stride) * channels + begin);
-        } else {
+    for_each_cover(y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
+      const std::int64_t line = row.from + oy * x.output;
+      if constexpr (kNhwc) {
+        for_each_cover(x, row.x, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA {
+          sum += p.load(share + (line + ox) * channels + begin);
+        });
+      } else {
+        for (std::int64_t s = 0; s < x.kernel; ++s) {
           sum += p.load_spread(share + line, begin + x.before - s * x.dilation, x.stride, x.output, T{0});
         }
       }
-    }
+    });
     p.store(output + row.out + begin, sum);
+  }
+
+ private:
+  // Windows with more taps than there are outputs in a row.
+  RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
+    for (std::int64_t ix = begin; ix < begin + count; ++ix) {
+      T sum{0};
+      for_each_cover(y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
+        for_each_cover(x, ix, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA { sum += share[row.from + oy * x.output + ox]; });
+      });
+      output[row.out + ix] = sum;
+    }
   }
 };
 

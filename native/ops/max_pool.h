@@ -56,6 +56,8 @@ struct MaxPoolPlanes {
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     if constexpr (kInside && !kIndices && kStride == 2 && kKernel > 0) {
       pairs(row, begin, p);
+    } else if (!kInside && plan.x.kernel > plan.x.input) {
+      lane_by_lane(MaxPoolPlanes(*this), Row(row), begin, p.active);  // most taps miss the input
     } else {
       taps<P, kInside>(row, begin, p);
     }
@@ -241,21 +243,36 @@ struct MaxPoolGradPlanes {
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
-    const Axis &y = plan.y, &x = plan.x;
+    const Axis& x = plan.x;
+    if (x.kernel > x.output) return lane_by_lane(row, begin, p.active);
     Pack<T, N> sum(T{0});
     const auto self = iota<std::int32_t, N>() + static_cast<std::int32_t>(row.y * x.input + begin);
-    for (std::int64_t r = 0; r < y.kernel; ++r) {
-      const std::int64_t up = row.y + y.before - r * y.dilation;
-      if (up < 0 || up % y.stride != 0 || up / y.stride >= y.output) continue;
-      const std::int64_t line = row.from + up / y.stride * x.output;
+    for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
+      const std::int64_t line = row.from + oy * x.output;
       for (std::int64_t s = 0; s < x.kernel; ++s) {
         const std::int64_t left = begin + x.before - s * x.dilation;
         const auto chosen = p.load_spread(plan.indices + line, left, x.stride, x.output, std::int32_t{-1});
         const auto g = p.load_spread(plan.gradient + line, left, x.stride, x.output, T{0});
         sum += select(convert_mask<T>(chosen == self), g, Pack<T, N>(T{0}));
       }
-    }
+    });
     p.store(plan.output + row.out + begin, sum);
+  }
+
+ private:
+  // Windows with more taps than there are outputs in a row.
+  RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
+    for (std::int64_t ix = begin; ix < begin + count; ++ix) {
+      const std::int64_t self = row.y * plan.x.input + ix;
+      T sum{0};
+      for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
+        for_each_cover(plan.x, ix, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA {
+          const std::int64_t at = row.from + oy * plan.x.output + ox;
+          if (plan.indices[at] == self) sum += plan.gradient[at];
+        });
+      });
+      plan.output[row.out + ix] = sum;
+    }
   }
 };
 
@@ -281,20 +298,16 @@ struct MaxPoolGradPixels {
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
-    const Axis &y = plan.y, &x = plan.x;
+    const Axis& x = plan.x;
     Pack<T, N> sum(T{0});
     const Pack<std::int32_t, N> self(static_cast<std::int32_t>(row.y * x.input + row.x));
-    for (std::int64_t r = 0; r < y.kernel; ++r) {
-      const std::int64_t up = row.y + y.before - r * y.dilation;
-      if (up < 0 || up % y.stride != 0 || up / y.stride >= y.output) continue;
-      for (std::int64_t s = 0; s < x.kernel; ++s) {
-        const std::int64_t left = row.x + x.before - s * x.dilation;
-        if (left < 0 || left % x.stride != 0 || left / x.stride >= x.output) continue;
-        const std::int64_t at = (row.from + up / y.stride * x.output + left / x.stride) * plan.channels + begin;
+    for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
+      for_each_cover(x, row.x, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA {
+        const std::int64_t at = (row.from + oy * x.output + ox) * plan.channels + begin;
         const auto g = p.load(plan.gradient + at);
         sum += select(convert_mask<T>(p.load(plan.indices + at) == self), g, Pack<T, N>(T{0}));
-      }
-    }
+      });
+    });
     p.store(plan.output + row.out + begin, sum);
   }
 };

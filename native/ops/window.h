@@ -34,6 +34,25 @@ RECEPTIVE_FN Range taps_inside(const Axis& axis, std::int64_t first, std::int64_
 
 RECEPTIVE_FN Range taps_inside(const Axis& axis, std::int64_t first) { return taps_inside(axis, first, 0, axis.input); }
 
+// Calls visit(output) for the outputs whose windows have a tap on input i, in the order of those taps. Walks whichever
+// are fewer, taps or outputs: a window may have 2^31 taps, nearly all of them on padding.
+template <class F>
+RECEPTIVE_FN void for_each_cover(const Axis& axis, std::int64_t i, F&& visit) {
+  const std::int64_t at = i + axis.before;  // output * stride + tap * dilation
+  if (axis.kernel <= axis.output) {
+    for (std::int64_t k = 0, up = at; k < axis.kernel && up >= 0; ++k, up -= axis.dilation) {
+      const std::int64_t o = up / axis.stride;
+      if (o * axis.stride == up && o < axis.output) visit(o);
+    }
+    return;
+  }
+  const std::int64_t reach = (axis.kernel - 1) * axis.dilation;
+  const std::int64_t first = at <= reach ? 0 : ceil_div(at - reach, axis.stride);
+  for (std::int64_t o = min_of(at / axis.stride, axis.output - 1); o >= first; --o) {
+    if ((at - o * axis.stride) % axis.dilation == 0) visit(o);
+  }
+}
+
 // Outputs o with 0 <= o * stride + low and o * stride + high < axis.input: the interior for reads between those
 // offsets.
 RECEPTIVE_FN Range interior(const Axis& axis, std::int64_t low, std::int64_t high) {

@@ -28,6 +28,10 @@ const table: [string, Omit<PoolProblem, 'seed'>][] = [
   ["'same'", { inputShape: [2, 2, 7, 10], options: { kernelSize: [3, 4], stride: 2, padding: 'same' } }],
   ['wide rows', { inputShape: [1, 1, 5, 257], options: { kernelSize: [2, 3], stride: [1, 2] } }],
   ['NHWC', { inputShape: [2, 6, 9, 37], options: { kernelSize: [2, 3], layout: 'NHWC' } }],
+  [
+    'windows larger than the input',
+    { inputShape: [2, 2, 5, 3], options: { kernelSize: [9, 8], stride: [3, 2], padding: [4, 6], dilation: [1, 2] } },
+  ],
 ];
 
 /** Values with many ties, NaN, infinities and zeros of both signs. */
@@ -212,6 +216,37 @@ describeOnDevices('pool', () => {
       gradients.adaptive,
       { what: 'adaptive' },
     );
+  });
+
+  // A kernel of 2^31 - 1 taps per axis: what is not on the input must cost nothing.
+  it.each(['NCHW', 'NHWC'] as const)('pools huge windows that are mostly padding, %s', (layout) => {
+    const kernelSize = 2 ** 31 - 1;
+    const options = { kernelSize, stride: 2 ** 29, padding: 2 ** 30 - 1, layout } as const;
+    const inputShape = layout === 'NCHW' ? [1, 1, 3, 5] : [1, 3, 5, 1];
+    const values = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9];
+    const gradient = Array(15).fill(0);
+    gradient[5] = 2;
+    const actual = evaluate(() => {
+      const x = toTensor(ndarray(inputShape, values));
+      const { output, indices } = maxPool2dWithIndices(x, options);
+      return {
+        output,
+        indices,
+        plain: maxPool2d(x, options),
+        gradient: grad.maxPool2d(toTensor(ndarray(output.shape, [2])), indices, inputShape, options),
+        average: avgPool2d(x, { ...options, countIncludePad: false }),
+        averageGradient: grad.avgPool2d(toTensor(ndarray(output.shape, [30])), inputShape, {
+          ...options,
+          countIncludePad: false,
+        }),
+      };
+    });
+    expectEqual(actual.output, ndarray([1, 1, 1, 1], [9]), 'output');
+    expectEqual(actual.plain, ndarray([1, 1, 1, 1], [9]), 'plain');
+    expectEqual(actual.indices, ndarray([1, 1, 1, 1], [5]), 'indices');
+    expectEqual(actual.gradient, ndarray(inputShape, gradient), 'gradient');
+    expectClose(actual.average, ndarray([1, 1, 1, 1], [77 / 15]), { dtype: 'float32', terms: 15, scale: 1 });
+    expectEqual(actual.averageGradient, ndarray(inputShape, Array(15).fill(2)), 'average gradient');
   });
 
   it('accepts an empty batch', () => {
