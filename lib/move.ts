@@ -4,11 +4,11 @@ import { expectDtypeName, expectTensor, sameDevice, sameDtype } from './check';
 import { deviceId, resolveDevice } from './deviceTable';
 import { run1, runInPlace } from './dispatch';
 import type { DType } from './dtype';
-import { dtypeNumber } from './dtype';
+import { bytesPerElement, dtypeNumber } from './dtype';
 import { ArgumentError, ShapeError } from './errors';
 import { native } from './native';
 import { dataSync } from './reading';
-import { expectShape, sameShape, shapeText, sizeOf } from './shape';
+import { checkedSize, expectShape, sameShape, shapeText, sizeOf } from './shape';
 import { Tensor } from './tensor';
 import { describe } from './text';
 
@@ -88,9 +88,10 @@ function inferShape(given: unknown, size: number): number[] {
 export function reshape<D extends DType>(tensor: Tensor<D>, given: readonly number[]): Tensor<D> {
   tensor._expectAlive('reshape');
   const shape = inferShape(given, tensor.size);
-  if (sizeOf(shape) !== tensor.size) {
+  const size = checkedSize('reshape', shape, bytesPerElement(tensor.dtype));
+  if (size !== tensor.size) {
     throw new ShapeError(
-      `reshape: ${shapeText(tensor.shape)} has ${tensor.size} elements, ${shapeText(shape)} has ${sizeOf(shape)}`,
+      `reshape: ${shapeText(tensor.shape)} has ${tensor.size} elements, ${shapeText(shape)} has ${size}`,
     );
   }
   return view(tensor, shape, tensor.size, 0);

@@ -1,4 +1,5 @@
 // Reading tensors: the buffer is made here and filled by the addon, so that nobody sees it before it is complete.
+import { getHeapStatistics } from 'node:v8';
 import { bytesPerElement, type DType, dtypeOfArray, type TypedArrayOf, viewAs } from './dtype';
 import { ArgumentError, DTypeError, OutOfMemoryError, ShapeError } from './errors';
 import { native } from './native';
@@ -63,14 +64,49 @@ function nest(
   if (axis === shape.length) return values[start];
   const extent = shape[axis];
   const inner = extent === 0 ? 0 : size / extent;
-  return Array.from({ length: extent }, (_, i) => nest(values, shape, axis + 1, start + i * inner, inner));
+  const list: NestedArray[] = [];
+  for (let i = 0; i < extent; i++) list.push(nest(values, shape, axis + 1, start + i * inner, inner));
+  return list;
+}
+
+/** Bytes of an array, and of one of its entries while it grows by half: the old and the new store exist together. */
+const arrayBytes = 64;
+const entryBytes = 20;
+/** Nested arrays of up to this many bytes are made without looking at the heap. */
+const smallNest = 2 ** 22;
+
+/**
+ * Nested arrays live in JavaScript's own heap, and V8 ends the process where that is full.
+ *
+ * @throws OutOfMemoryError where the arrays of this shape would not fit.
+ */
+function expectHeapFor(shape: readonly number[]): void {
+  let bytes = 0;
+  let lists = 1;
+  for (const extent of shape) {
+    bytes += lists * (arrayBytes + extent * entryBytes);
+    lists *= extent;
+  }
+  if (bytes <= smallNest) return;
+  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics();
+  if (bytes > limit - used) {
+    throw new OutOfMemoryError(
+      `toArray: about ${bytes} bytes requested of JavaScript's heap for nested arrays of shape ${shapeText(shape)}, ` +
+        `${used} bytes in use, limit ${limit}; data() reads into a typed array outside of that heap`,
+    );
+  }
 }
 
 export function toArray(tensor: Tensor<DType>): Promise<NestedArray> {
   const { shape, size } = tensor;
+  tensor._expectAlive('toArray');
+  expectHeapFor(shape);
   const buffer = bufferFor('toArray', tensor);
   const values = typed('toArray', tensor.dtype, buffer);
-  return native.read(tensor._slot, tensor._generation, buffer).then(() => nest(values, shape, 0, 0, size));
+  return native.read(tensor._slot, tensor._generation, buffer).then(() => {
+    expectHeapFor(shape); // others may have filled it meanwhile
+    return nest(values, shape, 0, 0, size);
+  });
 }
 
 /** Most bytes of a staging buffer that is kept from one `readInto()` to the next. */

@@ -186,7 +186,11 @@ export class Tensor<D extends DType = 'float32'> {
     return reading.item(this);
   }
 
-  /** The values in nested arrays, as deep as the tensor has axes; a number for a scalar. bool reads as 0 and 1. */
+  /**
+   * The values in nested arrays, as deep as the tensor has axes; a number for a scalar. bool reads as 0 and 1.
+   *
+   * @throws OutOfMemoryError when the arrays would not fit into JavaScript's heap.
+   */
   toArray(): Promise<NestedArray> {
     return reading.toArray(this);
   }

@@ -114,10 +114,18 @@ export function stack<D extends DType>(tensors: readonly Tensor<D>[], axis = 0):
   return join('stack', tensors, first.toSpliced(along, 0, tensors.length), along);
 }
 
+/** Most parts of one call: an empty tensor may have an axis of any extent, and each part is a tensor. */
+const maxParts = 2 ** 20;
+
+function expectPartCount(op: string, count: number): void {
+  if (count > maxParts) throw new ShapeError(`${op}: ${count} parts, at most 2^20 = ${maxParts} are supported`);
+}
+
 function expectSizes(op: string, name: string, value: unknown): number[] {
   if (!Array.isArray(value) || value.length === 0) {
     throw new ArgumentError(`${op}: ${name} must be a non-empty array of integers, given ${describe(value)}`);
   }
+  expectPartCount(op, value.length);
   return value.map((size, i) => expectInteger(op, `${name}[${i}]`, size, 0));
 }
 
@@ -139,7 +147,7 @@ function expectSum(op: string, what: string, sizes: readonly number[], shape: Sh
  * @param axis Negative counts from the end; 0 if left out.
  * @returns New tensors with memory of their own.
  * @throws ShapeError when the extents do not add up, or the count does not divide the axis; ArgumentError,
- *   DisposedError.
+ *   DisposedError. At most 2^20 parts.
  */
 export function split<D extends DType>(input: Tensor<D>, parts: number | readonly number[], axis = 0): Tensor<D>[] {
   expectTensor('split', 'input', input);
@@ -153,6 +161,7 @@ export function split<D extends DType>(input: Tensor<D>, parts: number | readonl
           'an array of sizes cuts it anywhere',
       );
     }
+    expectPartCount('split', count);
     return cut(input, new Array<number>(count).fill(shape[along] / count), along);
   }
   const sizes = expectSizes('split', 'parts', parts);
@@ -191,6 +200,7 @@ export function stackGradient<D extends DType>(gradOutput: Tensor<D>, axis = 0):
   expectFloatTensor('grad.stack', 'gradOutput', gradOutput);
   const { shape } = gradOutput;
   const along = expectAxis('grad.stack', 'axis', axis, shape.length);
+  expectPartCount('grad.stack', shape[along]);
   const inputShape = shape.toSpliced(along, 1);
   return tidy(() =>
     cut(gradOutput, new Array<number>(shape[along]).fill(1), along).map((part) => part.reshape(inputShape)),

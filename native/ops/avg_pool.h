@@ -222,7 +222,8 @@ struct AvgPoolGather {
     for (std::int64_t ix = begin; ix < begin + count; ++ix) {
       T sum{0};
       for_each_cover(y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
-        for_each_cover(x, ix, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA { sum += share[row.from + oy * x.output + ox]; });
+        for_each_cover(x, ix,
+                       [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA { sum += share[row.from + oy * x.output + ox]; });
       });
       output[row.out + ix] = sum;
     }
