@@ -103,7 +103,7 @@ export function expectAxis(op: string, name: string, value: unknown, rank: numbe
 export function expectAxes(op: string, name: string, value: unknown, rank: number): number[] {
   if (value === undefined) return Array.from({ length: rank }, (_, axis) => axis);
   if (!Array.isArray(value)) return [expectAxis(op, name, value, rank)];
-  const axes = value.map((axis, i) => expectAxis(op, `${name}[${i}]`, axis, rank)).sort((a, b) => a - b);
+  const axes = Array.from(value, (axis, i) => expectAxis(op, `${name}[${i}]`, axis, rank)).sort((a, b) => a - b);
   for (let i = 1; i < axes.length; i++) {
     if (axes[i] === axes[i - 1]) throw new ShapeError(`${op}: ${name} ${shapeText(value)} names axis ${axes[i]} twice`);
   }
@@ -115,7 +115,7 @@ export function expectPermutation(op: string, name: string, value: unknown, rank
   if (!Array.isArray(value)) {
     throw new ArgumentError(`${op}: ${name} must be an array of axes, given ${describe(value)}`);
   }
-  const axes = value.map((axis, i) => expectAxis(op, `${name}[${i}]`, axis, rank));
+  const axes = Array.from(value, (axis, i) => expectAxis(op, `${name}[${i}]`, axis, rank));
   if (axes.length !== rank || new Set(axes).size !== rank) {
     throw new ShapeError(`${op}: ${name} ${shapeText(value)} must name each of the tensor's ${rank} axes once`);
   }

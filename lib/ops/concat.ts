@@ -126,7 +126,7 @@ function expectSizes(op: string, name: string, value: unknown): number[] {
     throw new ArgumentError(`${op}: ${name} must be a non-empty array of integers, given ${describe(value)}`);
   }
   expectPartCount(op, value.length);
-  return value.map((size, i) => expectInteger(op, `${name}[${i}]`, size, 0));
+  return Array.from(value, (size, i) => expectInteger(op, `${name}[${i}]`, size, 0));
 }
 
 function expectSum(op: string, what: string, sizes: readonly number[], shape: Shape, axis: number): void {

@@ -105,7 +105,7 @@ function expectPositions(op: string, name: string, value: unknown, shape: Shape)
       `${op}: ${name} must have one number per axis of ${shapeText(shape)}, ${shape.length}, given ${value.length}`,
     );
   }
-  return value.map((entry, axis) => {
+  return Array.from(value, (entry, axis) => {
     const position = expectInteger(op, `${name}[${axis}]`, entry, -Number.MAX_SAFE_INTEGER);
     return position < 0 ? position + shape[axis] : position;
   });
@@ -184,7 +184,7 @@ function expectPaddings(op: string, value: unknown, rank: number): [number, numb
   if (value.length !== rank) {
     throw new ShapeError(`${op}: paddings must have one [before, after] per axis, ${rank}, given ${value.length}`);
   }
-  return value.map((pair, axis): [number, number] => {
+  return Array.from(value, (pair, axis): [number, number] => {
     if (!Array.isArray(pair) || pair.length !== 2) {
       throw new ArgumentError(`${op}: paddings[${axis}] must be [before, after], given ${describe(pair)}`);
     }

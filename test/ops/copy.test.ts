@@ -284,6 +284,10 @@ describeOnDevices('copy', () => {
       ['slice beyond the end', () => slice(t(2, 3), [0, 0], [2, 4]), /slice/, /end/],
       ['slice backwards', () => slice(t(2, 3), [1, 0], [0, 3]), /slice/],
       ['slice with too few numbers', () => slice(t(2, 3), [0], [1]), /slice/],
+      ['pad with an array that has a hole', () => pad(t(2), new Array(1)), /pad/, /paddings\[0\]/],
+      ['split with an array that has a hole', () => split(t(2), new Array(1)), /split/, /parts\[0\]/],
+      ['permute with an array that has a hole', () => permute(t(2), new Array(1)), /permute/, /axes\[0\]/],
+      ['slice with an array that has a hole', () => slice(t(2), new Array(1)), /slice/, /begin\[0\]/],
       ['slice at a fraction', () => slice(t(4), [0.5], [2]), /slice/, /begin/],
     ];
     it.each(cases)('%s', (_, call, ...messages) => {

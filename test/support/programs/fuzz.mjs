@@ -10,6 +10,15 @@ import { recipes } from './fuzzRecipes.mjs';
 
 const [seed, seconds] = process.argv.slice(2, 4).map(Number);
 const log = openSync(process.argv[4], 'w');
+let logged = 0;
+const note = (line) => {
+  logged += writeSync(log, line, logged);
+};
+/** What was logged so far is done with. */
+const forget = () => {
+  ftruncateSync(log, 0);
+  logged = 0;
+};
 const random = randomSource(seed);
 const summary = { seed, calls: 0, accepted: 0, accepts: {}, rejected: {}, faults: [] };
 const pending = new Set();
@@ -114,13 +123,13 @@ function step() {
       const args = argumentsFor(methods[method], false);
       name = `Tensor.${method}`;
       call = () => t[method](...args);
-      writeSync(log, `${summary.calls} ${name} of ${t}(${describe(args)})\n`);
+      note(`${summary.calls} ${name} of ${t}(${describe(args)})\n`);
     } else {
       const target = random.pick(targets);
       const args = argumentsFor(target.recipe, target.exact);
       name = target.name;
       call = () => target.f(...args);
-      writeSync(log, `${summary.calls} ${name}(${describe(args)})\n`);
+      note(`${summary.calls} ${name}(${describe(args)})\n`);
     }
   } catch (error) {
     judge(error, 'making arguments'); // out of memory, at the most
@@ -160,9 +169,11 @@ const end = performance.now() + seconds * 1000;
 while (performance.now() < end && summary.faults.length < 20) {
   if (random.chance(0.2)) occupy();
   for (let i = 0; i < 100; i++) step();
-  if (random.chance(0.1)) ftruncateSync(log, 0);
   await Promise.allSettled([...pending]);
-  if (random.chance(0.3)) await r.synchronize().catch((error) => judge(error, 'synchronize'));
+  if (random.chance(0.3)) {
+    await r.synchronize().catch((error) => judge(error, 'synchronize'));
+    forget(); // a hang or a crash is the doing of a call since then
+  }
 }
 await Promise.allSettled([...pending]);
 await new Promise((resolve) => setImmediate(resolve));
