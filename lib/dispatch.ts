@@ -1,5 +1,5 @@
 // Calls of native operations. Callers have checked the arguments; these functions fill the call buffer and wrap results.
-import { type Attributes, newOutput, opName, words, writeAttributes, writeShape } from './boundary';
+import { type Attributes, newOutput, numbers, opName, words, writeAttributes, writeShape } from './boundary';
 import { deviceId } from './deviceTable';
 import { bytesPerElement, type DType, dtypeNumber } from './dtype';
 import { native } from './native';
@@ -115,6 +115,22 @@ export function run2<A extends DType, B extends DType>(
     Tensor._wrap(words[a], words[a + 1], shapeA, sizeA, outputA.dtype, device, deviceName),
     Tensor._wrap(words[b], words[b + 1], shapeB, sizeB, outputB.dtype, device, deviceName),
   ];
+}
+
+/** What a call would take beside its operands, by its attributes and element type; runs nothing. */
+export function needsOf(
+  op: number,
+  device: number,
+  dtype: DType,
+  attrs: Attributes,
+): { workspaceBytes: number; packedBytes: number } {
+  words[0] = op;
+  words[1] = device;
+  words[2] = dtypeNumber(dtype);
+  const { minInputs, outputs } = native.ops[op];
+  writeAttributes(op, attrs, 0, minInputs, outputs);
+  native.needs();
+  return { workspaceBytes: numbers[0], packedBytes: numbers[1] };
 }
 
 /** Runs an op that overwrites `outputs`, on their device. */

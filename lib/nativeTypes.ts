@@ -9,6 +9,8 @@ export interface NativeAddon {
   /** Call buffer: shapes, then attributes. */
   readonly numbers: Float64Array;
   dispatch(): void;
+  /** Bytes of workspace and of packed weights for the op, device and dtype in `words`, attributes in `numbers`. */
+  needs(): void;
   create(values: ArrayBufferView): void;
   view(): void;
   release(slot: number, generation: number): void;

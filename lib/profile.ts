@@ -12,6 +12,8 @@ export interface ProfileEvent {
   readonly op: string;
   /** Algorithm of a convolution, else null. */
   readonly algorithm: string | null;
+  /** Which form of that algorithm, where it has several: `winogradF2` or `winogradF4`. */
+  readonly variant: string | null;
   readonly device: string;
   readonly shapes: { readonly inputs: readonly Shape[]; readonly outputs: readonly Shape[] };
   /** Begin of the run, in microseconds since `profile()` was called. */
@@ -60,6 +62,7 @@ function publicEvents(trace: Trace, epochUs: number): ProfileEvent[] {
   const events = pair(native.takeEvents(trace.token), trace.calls).map(([event, call]) => ({
     op: opName(event.op),
     algorithm: call?.algorithm ?? null,
+    variant: call?.variant ?? null,
     device: deviceId(event.device),
     shapes: { inputs: call?.shapes[0] ?? [], outputs: call?.shapes[1] ?? [] },
     startUs: event.startUs - epochUs,

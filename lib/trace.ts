@@ -1,11 +1,17 @@
 // What a profile needs from the JavaScript side: which profile a call belongs to, and the shapes it was called with.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Attributes, opName, words } from './boundary';
+import { type Attributes, words } from './boundary';
 import { native } from './native';
 import type { Shape } from './shape';
 
-/** Names of the convolution algorithms, by their number at the boundary. */
-export const algorithms = ['implicit', 'im2col'] as const;
+/** The convolution algorithms by their number at the boundary: the kernel, the public name, the variant of that name. */
+export const algorithmNames = [
+  { kernel: 'implicit', name: 'implicit', variant: null },
+  { kernel: 'im2col', name: 'im2col', variant: null },
+  { kernel: 'winogradF2', name: 'winograd', variant: 'winogradF2' },
+  { kernel: 'winogradF4', name: 'winograd', variant: 'winogradF4' },
+  { kernel: 'direct', name: 'direct', variant: null },
+] as const;
 
 /** One call made under a profile. */
 export interface TracedCall {
@@ -14,6 +20,7 @@ export interface TracedCall {
   /** `[inputs, outputs]`. */
   readonly shapes: readonly [readonly Shape[], readonly Shape[]];
   readonly algorithm: string | null;
+  readonly variant: string | null;
 }
 
 /** A running profile; the addon records events under its token. */
@@ -44,10 +51,12 @@ export function dispatchTraced(
   words[4] = trace.token;
   native.dispatch();
   const number = attrs?.algorithm;
+  const known = typeof number === 'number' ? algorithmNames[number] : undefined;
   trace.calls.push({
     op,
     device,
     shapes: [inputs.map(({ shape }) => shape), [...outputs]],
-    algorithm: typeof number === 'number' ? (algorithms[number] ?? opName(op)) : null,
+    algorithm: known?.name ?? null,
+    variant: known?.variant ?? null,
   });
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { conv2d, convAlgorithms, convOutputSize, memoryStats, relu, silu } from 'receptive';
+import { conv2d, convAlgorithms, convOutputSize, getNumThreads, memoryStats, relu, silu } from 'receptive';
 import { describe, expect, it } from 'vitest';
 import { conv2dOutputShape } from './reference/conv2d';
 import { expectSame } from './support/compare';
@@ -49,7 +49,8 @@ describe('convAlgorithms', () => {
     const im2col = convAlgorithms([1, 3, 10, 12], [8, 3, 3, 3]).find(({ name }) => name === 'im2col');
     const columns = 27 * 80 * 4;
     expect(im2col?.workspaceBytes).toBeGreaterThanOrEqual(columns);
-    expect(im2col?.workspaceBytes).toBeLessThan(columns + 128);
+    // Beside them: the packed weights and a panel per thread.
+    expect(im2col?.workspaceBytes).toBeLessThan(columns + 2 ** 18 * (1 + getNumThreads()));
     const double = convAlgorithms([1, 3, 10, 12], [8, 3, 3, 3], { dtype: 'float64' });
     expect(double.find(({ name }) => name === 'im2col')?.workspaceBytes).toBeGreaterThanOrEqual(2 * columns);
   });

@@ -51,12 +51,12 @@ const forwardOptions = [...convOptions, 'bias', 'activation'] as const;
  * @param input float32 or float64, [N, C, H, W]; [N, H, W, C] with `layout: 'NHWC'`.
  * @param weight Same dtype and device, [K, C/groups, R, S] in both layouts.
  * @param options `bias` [K]; `stride` (1), `padding` (0), `dilation` (1), each for both axes or per axis; `groups` (1),
- *   `layout`, `algorithm` ('auto': all algorithms compute the same sums), `activation` applied to the result.
+ *   `layout`, `algorithm` ('auto': the fastest for the problem, see `convAlgorithms`), `activation` applied to the result.
  * @returns [N, K, OH, OW] or [N, OH, OW, K], with the sizes of `convOutputSize`. N may be 0; a window that lies wholly
  *   in the padding gives the bias.
  * @throws ShapeError with the formula when an output size is not positive, and for shapes that do not fit each other;
  *   DTypeError, DeviceError, DisposedError, ArgumentError for a wrong option, UnsupportedError for an algorithm that
- *   this version lacks.
+ *   cannot compute this convolution.
  */
 export function conv2d<D extends DType>(
   input: Tensor<D>,
@@ -70,7 +70,11 @@ export function conv2d<D extends DType>(
   const given = expectOptions(op, options, forwardOptions);
   const { bias, activation } = given;
   if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
-  const { filters, outputShape, attributes } = planConvolution(op, input.shape, weight.shape, given);
+  const { filters, outputShape, attributes } = planConvolution(op, input.shape, weight.shape, given, {
+    direction: 'forward',
+    dtype: input.dtype,
+    device: input._device,
+  });
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {

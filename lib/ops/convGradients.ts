@@ -6,10 +6,12 @@ import { tidy } from '../scope';
 import { checkedSize, expectShape, type Shape } from '../shape';
 import type { Tensor } from '../tensor';
 import { describe } from '../text';
+import type { Direction } from './convAlgorithm';
 import {
   type Conv2dOptions,
   type ConvOptions,
   type ConvPlan,
+  type ConvTask,
   convOptions,
   expectActivations,
   planConvolution,
@@ -27,6 +29,12 @@ export type ConvGradientOptions<D extends DType = 'float32'> = Omit<Conv2dOption
 const known = [...convOptions, 'bias', 'activation'] as const;
 
 const gradientOptions = [...known, 'inputGrad', 'weightGrad', 'biasGrad'] as const;
+
+const task = (direction: Direction, { dtype, _device: device }: Tensor<DType>): ConvTask => ({
+  direction,
+  dtype,
+  device,
+});
 
 function expectGradientOptions(op: string, options: unknown): ConvOptions {
   const given = expectOptions(op, options as Conv2dOptions | undefined, known);
@@ -82,7 +90,7 @@ export function conv2dInputGradient<D extends DType>(
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'weight', weight, 'gradOutput', gradOutput);
   const shape = expectShape(op, 'inputShape', inputShape);
-  const plan = planConvolution(op, shape, weight.shape, expectGradientOptions(op, options));
+  const plan = planConvolution(op, shape, weight.shape, expectGradientOptions(op, options), task('input', weight));
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(weight.dtype));
   return runInput(weight, gradOutput, shape, plan);
@@ -109,7 +117,7 @@ export function conv2dWeightGradient<D extends DType>(
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'input', input, 'gradOutput', gradOutput);
   const shape = expectShape(op, 'weightShape', weightShape);
-  const plan = planConvolution(op, input.shape, shape, expectGradientOptions(op, options));
+  const plan = planConvolution(op, input.shape, shape, expectGradientOptions(op, options), task('weight', input));
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(input.dtype));
   return runWeight(input, gradOutput, shape, plan);
@@ -167,11 +175,22 @@ export function conv2dGradient<D extends DType>(
   expectBoolean(op, 'inputGrad', inputGrad);
   expectBoolean(op, 'weightGrad', weightGrad);
   expectBoolean(op, 'biasGrad', biasGrad);
-  const plan = planConvolution(op, input.shape, weight.shape, expectGradientOptions(op, rest));
-  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  const settings = expectGradientOptions(op, rest);
+  const plan = (direction: Direction): ConvPlan =>
+    planConvolution(op, input.shape, weight.shape, settings, task(direction, input));
+  const { outputShape, nhwc } = planConvolution(
+    op,
+    input.shape,
+    weight.shape,
+    { ...settings, algorithm: 'auto' },
+    task('forward', input),
+  );
+  const byInput = inputGrad ? plan('input') : null;
+  const byWeight = weightGrad ? plan('weight') : null;
+  expectGradientShape(op, gradOutput, outputShape, 'as the output');
   return tidy(() => ({
-    input: inputGrad ? runInput(weight, gradOutput, input.shape, plan) : null,
-    weight: weightGrad ? runWeight(input, gradOutput, weight.shape, plan) : null,
-    bias: biasGrad ? sumOverPixels(gradOutput, plan.nhwc) : null,
+    input: byInput === null ? null : runInput(weight, gradOutput, input.shape, byInput),
+    weight: byWeight === null ? null : runWeight(input, gradOutput, weight.shape, byWeight),
+    bias: biasGrad ? sumOverPixels(gradOutput, nhwc) : null,
   }));
 }

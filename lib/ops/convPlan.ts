@@ -6,7 +6,18 @@ import { ShapeError, UnsupportedError } from '../errors';
 import { type Shape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';
 import { alternatives } from '../text';
-import { algorithms } from '../trace';
+import {
+  automatic,
+  type ConvAlgorithmName,
+  type ConvProblem,
+  type Direction,
+  declines,
+  type Kernel,
+  kernelNumber,
+  plannedAlgorithms,
+  type WinogradVariant,
+  winogradVariant,
+} from './convAlgorithm';
 import {
   expectLayout,
   type Layout,
@@ -17,9 +28,6 @@ import {
   windowAttributes,
 } from './window';
 
-/** Algorithms of this version; `'auto'` chooses one by target and problem. */
-export type ConvAlgorithmName = 'implicit' | 'im2col';
-
 /** Options that the convolution and its gradients share. */
 export interface ConvOptions extends WindowOptions {
   /** Channels and filters are split into this many groups that do not see each other; 1 if left out. */
@@ -27,7 +35,7 @@ export interface ConvOptions extends WindowOptions {
   /** Axes of input, output and their gradients; `'NCHW'` if left out. Weights are [K, C/groups, R, S] in both. */
   readonly layout?: Layout;
   /** `'auto'` if left out. */
-  readonly algorithm?: ConvAlgorithmName | 'auto';
+  readonly algorithm?: ConvAlgorithmName | WinogradVariant | 'auto';
 }
 
 /** Activations that conv2d can apply to its output: those without an argument, in their default form. */
@@ -57,17 +65,6 @@ export interface Conv2dOptions<D extends DType = 'float32'> extends ConvOptions 
 /** @internal */
 export const convOptions = ['stride', 'padding', 'dilation', 'groups', 'layout', 'algorithm'] as const;
 
-/** Names that this version knows and does not have: an UnsupportedError, not a misspelling. */
-export const plannedAlgorithms = ['winograd', 'direct', 'cudnn'] as const;
-export type PlannedAlgorithmName = (typeof plannedAlgorithms)[number];
-
-/**
- * What 'auto' stands for: 'implicit' is the product of 'im2col' without its column buffer.
- *
- * @internal
- */
-export const automatic: ConvAlgorithmName = 'implicit';
-
 /** @internal */
 export interface ConvPlan {
   readonly batch: number;
@@ -76,19 +73,33 @@ export interface ConvPlan {
   readonly groups: number;
   readonly nhwc: boolean;
   readonly window: Window;
-  readonly algorithm: ConvAlgorithmName;
+  readonly kernel: Kernel;
+  readonly problem: ConvProblem;
   readonly outputShape: readonly number[];
   readonly attributes: Attributes;
 }
 
-function expectAlgorithm(op: string, value: unknown): ConvAlgorithmName {
-  if (value === undefined || value === 'auto') return automatic;
+const algorithmOptions = ['auto', 'implicit', 'im2col', 'direct', 'winograd', 'winogradF2', 'winogradF4'] as const;
+
+type AlgorithmOption = (typeof algorithmOptions)[number];
+
+function expectAlgorithm(op: string, value: unknown): AlgorithmOption {
+  if (value === undefined) return 'auto';
   if ((plannedAlgorithms as readonly unknown[]).includes(value)) {
     throw new UnsupportedError(
-      `${op}: algorithm '${value}' is not part of this version, use ${alternatives(['auto', ...algorithms])}`,
+      `${op}: algorithm '${value}' is not part of this version, use ${alternatives(algorithmOptions)}`,
     );
   }
-  return expectOneOf(op, 'algorithm', value, ['auto', ...algorithms]) as ConvAlgorithmName;
+  return expectOneOf(op, 'algorithm', value, algorithmOptions) as AlgorithmOption;
+}
+
+/** @throws UnsupportedError when the algorithm asked for by name cannot compute the problem. */
+function chooseKernel(op: string, asked: AlgorithmOption, problem: ConvProblem): Kernel {
+  if (asked === 'auto') return automatic(problem);
+  const kernel = asked === 'winograd' ? winogradVariant(problem) : asked;
+  const reason = declines(kernel, problem);
+  if (reason === null) return kernel;
+  throw new UnsupportedError(`${op}: algorithm '${asked}' cannot compute this convolution: ${reason}`);
 }
 
 /** A shape of four extents that kernels can count, all but axis `mayBeEmpty` positive. */
@@ -118,15 +129,28 @@ export function expectActivations(op: string, name: string, shape: Shape, nhwc: 
   expectExtents(op, name, shape, nhwc ? '[N, H, W, C]' : '[N, C, H, W]', 0);
 }
 
+/** What a plan depends on beside shapes and options. @internal */
+export interface ConvTask {
+  readonly direction: Direction;
+  readonly dtype: DType;
+  readonly device: number;
+}
+
 /**
- * Checks shapes and options against each other.
+ * Checks shapes and options against each other, and chooses the algorithm.
  *
  * @param options The caller's, with known names only.
  * @internal
  */
-export function planConvolution(op: string, inputShape: Shape, weightShape: Shape, options: ConvOptions): ConvPlan {
+export function planConvolution(
+  op: string,
+  inputShape: Shape,
+  weightShape: Shape,
+  options: ConvOptions,
+  task: ConvTask,
+): ConvPlan {
   const nhwc = expectLayout(op, options.layout);
-  const algorithm = expectAlgorithm(op, options.algorithm);
+  const asked = expectAlgorithm(op, options.algorithm);
   const groups = options.groups === undefined ? 1 : expectInteger(op, 'groups', options.groups, 1, maxWindowNumber);
   expectActivations(op, 'input', inputShape, nhwc);
   expectExtents(op, 'weight', weightShape, '[K, C/groups, R, S]', -1);
@@ -157,6 +181,8 @@ export function planConvolution(op: string, inputShape: Shape, weightShape: Shap
     () => `input ${shapeText(inputShape)}, weight ${shapeText(weightShape)}`,
   );
   const { h, w } = window;
+  const problem = { ...task, channels, filters, groups, nhwc, window };
+  const kernel = chooseKernel(op, asked, problem);
   return {
     batch,
     channels,
@@ -164,7 +190,8 @@ export function planConvolution(op: string, inputShape: Shape, weightShape: Shap
     groups,
     nhwc,
     window,
-    algorithm,
+    kernel,
+    problem,
     outputShape: nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output],
     attributes: {
       batch,
@@ -173,7 +200,7 @@ export function planConvolution(op: string, inputShape: Shape, weightShape: Shap
       filters,
       groups,
       nhwc,
-      algorithm: algorithms.indexOf(algorithm),
+      algorithm: kernelNumber(kernel),
     },
   };
 }

@@ -1,17 +1,25 @@
 // What can be said about a convolution without running it.
 import { expectDtypeName, expectOptions } from '../check';
+import { deviceOption } from '../deviceTable';
+import { needsOf, opNumber } from '../dispatch';
 import { bytesPerElement, type FloatDType } from '../dtype';
 import { checkedSize, expectShape } from '../shape';
-import { algorithms } from '../trace';
+import { algorithmNames } from '../trace';
 import {
   automatic,
   type ConvAlgorithmName,
-  type ConvOptions,
-  convOptions,
+  declines,
+  kernelNumber,
   type PlannedAlgorithmName,
-  planConvolution,
   plannedAlgorithms,
-} from './convPlan';
+  type WinogradVariant,
+  winogradVariant,
+} from './convAlgorithm';
+import { type ConvOptions, convOptions, planConvolution } from './convPlan';
+
+const forwardOp = opNumber('conv2d');
+
+const forward = (dtype: FloatDType, device: number) => ({ direction: 'forward', dtype, device }) as const;
 
 /**
  * The shape of `conv2d`'s output, per axis floor((in + before + after - dilation * (kernel - 1) - 1) / stride) + 1.
@@ -30,20 +38,23 @@ export function convOutputSize(
   const given = expectOptions(op, options, convOptions);
   const input = expectShape(op, 'inputShape', inputShape);
   const weight = expectShape(op, 'weightShape', weightShape);
-  return [...planConvolution(op, input, weight, given).outputShape];
+  return [...planConvolution(op, input, weight, given, forward('float32', 0)).outputShape];
 }
 
 /** An algorithm that can compute the convolution, with what it needs. */
 export interface ConvCandidate {
   readonly name: ConvAlgorithmName;
   readonly declined: null;
+  /** Which form of the algorithm, where it has several: `winogradF2` or `winogradF4`; a value of the option `algorithm`. */
+  readonly variant: WinogradVariant | null;
   /**
-   * Bytes of intermediate data that follow from the image's size: the column matrix of one image and group, or nothing.
+   * Bytes that a call takes for its duration beside its operands, with the present number of threads: the column matrix
+   * of im2col, tiles and products of winograd, panels.
    */
   readonly workspaceBytes: number;
   /**
-   * Bytes of the weights in the packed form that the matrix product reads. At most 16 MiB of it exist at a time, and
-   * beside it each thread has a panel of some hundred KiB.
+   * Bytes of the weights in the form that the kernel reads. They are kept with the weights' memory from call to call, as
+   * part of `allocatedBytes`, until the weights change or the room is needed; 0 where nothing is kept.
    */
   readonly packedBytes: number;
   /** Floating-point operations: 2 N K OH OW (C/groups) R S, a multiplication and an addition counting as two. */
@@ -52,7 +63,8 @@ export interface ConvCandidate {
 
 /** An algorithm that cannot compute the convolution, with the reason. */
 export interface DeclinedConvAlgorithm {
-  readonly name: PlannedAlgorithmName;
+  readonly name: ConvAlgorithmName | PlannedAlgorithmName;
+  readonly variant: WinogradVariant | null;
   readonly declined: string;
   readonly workspaceBytes: null;
   readonly packedBytes: null;
@@ -67,9 +79,6 @@ export interface ConvAlgorithmsOptions extends ConvOptions {
   /** float32 if left out. */
   readonly dtype?: FloatDType;
 }
-
-/** Buffers begin at multiples of this. */
-const alignment = 64;
 
 /**
  * The algorithms for a convolution: first the one that `algorithm: 'auto'` means, then the other candidates, then those
@@ -89,31 +98,32 @@ export function convAlgorithms(
   const bytes = bytesPerElement(expectDtypeName(op, 'dtype', dtype, ['float32', 'float64']));
   const input = expectShape(op, 'inputShape', inputShape);
   const weight = expectShape(op, 'weightShape', weightShape);
-  const { batch, filters, window, outputShape } = planConvolution(op, input, weight, given);
+  const plan = planConvolution(
+    op,
+    input,
+    weight,
+    { ...given, algorithm: 'auto' },
+    forward(dtype, deviceOption(op, undefined)),
+  );
+  const { batch, filters, window, outputShape, problem, attributes } = plan;
   for (const shape of [input, weight, outputShape]) checkedSize(op, shape, bytes);
-  const products = weight[1] * weight[2] * weight[3];
-  const pixels = window.h.output * window.w.output;
-  const workspaces: Record<ConvAlgorithmName, number> = {
-    implicit: 0,
-    im2col: Math.ceil((products * pixels * bytes) / alignment) * alignment,
-  };
-  const candidates = [automatic, ...algorithms.filter((name) => name !== automatic)].map(
-    (name): ConvCandidate => ({
-      name,
-      declined: null,
-      workspaceBytes: workspaces[name],
-      packedBytes: filters * products * bytes,
-      flops: 2 * batch * filters * pixels * products,
-    }),
-  );
-  const others = plannedAlgorithms.map(
-    (name): DeclinedConvAlgorithm => ({
-      name,
-      declined: 'not part of this version of receptive',
-      workspaceBytes: null,
-      packedBytes: null,
-      flops: null,
-    }),
-  );
+  const flops = 2 * batch * filters * window.h.output * window.w.output * weight[1] * weight[2] * weight[3];
+  const candidates: ConvCandidate[] = [];
+  const others: DeclinedConvAlgorithm[] = [];
+  const order = [automatic(problem), winogradVariant(problem)];
+  const rank = (kernel: (typeof order)[number]): number => order.concat(kernel).indexOf(kernel);
+  for (const { kernel, name, variant } of algorithmNames.toSorted((a, b) => rank(a.kernel) - rank(b.kernel))) {
+    const declined = declines(kernel, problem);
+    if (declined === null) {
+      const needs = needsOf(forwardOp, problem.device, dtype, { ...attributes, algorithm: kernelNumber(kernel) });
+      candidates.push({ name, variant, declined, ...needs, flops });
+    } else {
+      others.push({ name, variant, declined, workspaceBytes: null, packedBytes: null, flops: null });
+    }
+  }
+  for (const name of plannedAlgorithms) {
+    const declined = 'not part of this version of receptive';
+    others.push({ name, variant: null, declined, workspaceBytes: null, packedBytes: null, flops: null });
+  }
   return [...candidates, ...others];
 }

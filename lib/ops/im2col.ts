@@ -4,7 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, expectShape, type Shape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';
-import { algorithms } from '../trace';
+import { kernelNumber } from './convAlgorithm';
 import { expectActivations } from './convPlan';
 import { expectFloatTensor } from './operands';
 import {
@@ -18,7 +18,7 @@ import {
 
 const im2colOp = opNumber('im2col');
 const col2imOp = opNumber('col2im');
-const algorithm = algorithms.indexOf('im2col');
+const algorithm = kernelNumber('im2col');
 
 /** Options of `im2col`. */
 export interface Im2colOptions extends WindowOptions {

@@ -42,7 +42,8 @@ export { cast } from './cast';
 export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
 export { conv2d } from './conv2d';
-export type { Conv2dOptions, ConvActivation, ConvAlgorithmName, ConvOptions, PlannedAlgorithmName } from './convPlan';
+export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
+export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
   type ConvAlgorithm,
   type ConvAlgorithmsOptions,

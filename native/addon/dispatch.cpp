@@ -1,4 +1,5 @@
 // Runs the op in the call buffer. The hot path: no allocation by the C++ library, no Node-API call.
+#include <algorithm>
 #include <cstring>
 
 #include "call_reader.h"
@@ -26,6 +27,29 @@ void Environment::dispatch() {
     if (error.code() != ErrorCode::memory) throw;
     throw Error(error.code(), text_of(entry.name, ": ", error.message()));
   }
+}
+
+// The bytes that a call would take, by its attributes and element type alone; runs nothing.
+void Environment::needs() {
+  const std::uint32_t* words = words_.data();
+  const Device& target = device(words[1]);
+  if (words[0] >= target.ops().count())
+    throw Error(ErrorCode::general, text_of("needs: there is no op number ", words[0]));
+  const OpInfo& op = target.ops().at(words[0]);
+  const OpEntry& entry = *op.entry;
+  if (entry.needs == nullptr) throw Error(ErrorCode::general, text_of(entry.name, ": does not tell its needs"));
+  const DType dtype = read_dtype(entry.name, words[2]);
+  task_.call.inputCount = entry.minInputs;
+  task_.call.outputCount = entry.outputCount;
+  for (std::int32_t i = 0; i < entry.minInputs; ++i) task_.call.inputs[i] = View{nullptr, 0, dtype, 0, {}};
+  for (std::int32_t i = 0; i < entry.outputCount; ++i) task_.call.outputs[i] = View{nullptr, 0, dtype, 0, {}};
+  read_attributes(op, 0);
+  OpNeeds needs{};
+  if (const char* misfit = entry.needs(task_.call, std::max(target.threads(), 1), needs)) {
+    throw Error(ErrorCode::argument, text_of(entry.name, ": ", misfit));
+  }
+  numbers_.data()[0] = static_cast<double>(needs.workspaceBytes);
+  numbers_.data()[1] = static_cast<double>(needs.packedBytes);
 }
 
 void Environment::read_inputs(const OpEntry& op, std::uint32_t device) {
@@ -130,7 +154,7 @@ void Environment::run_call(Stream& target, std::uint32_t device) {
   for (std::int32_t i = 0; i < call.outputCount; ++i) {
     Block* block = task_.outputs[i];
     if ((task_.freshOutputs >> i & 1) == 0) {
-      ++block->version;
+      target.written(*block);
       continue;
     }
     memory_ += block->bytes;

@@ -76,6 +76,12 @@ Stream& Environment::stream(std::uint32_t number) {
   return *made;
 }
 
+void Environment::empty_cache(std::uint32_t number) {
+  Device& owner = device(number);
+  if (devices_[number].stream != nullptr) devices_[number].stream->drop_packed();
+  owner.allocator().empty_cache();
+}
+
 Handle& Environment::expect(HandleId id, const char* function) {
   Handle* handle = handles_.find(id);
   if (handle == nullptr) throw Error(ErrorCode::disposed, text_of(function, ": the tensor was disposed"));

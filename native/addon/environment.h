@@ -27,6 +27,7 @@ class Environment {
 
   // The functions of the boundary, see native/README.md.
   void dispatch();
+  void needs();
   void create(napi_value values);
   void view();
   void release(HandleId id);
@@ -41,6 +42,8 @@ class Environment {
   ErrorClasses& errors() { return errors_; }
   // Throws Error(device) for a number that no device has.
   Device& device(std::uint32_t number);
+  // Gives back what the device's allocator and this environment's stream keep for later.
+  void empty_cache(std::uint32_t device);
   std::int64_t live_tensors(std::uint32_t device) const { return devices_[device].tensors; }
 
   Napi::Value words(Napi::Env env) const { return words_.Value(env); }

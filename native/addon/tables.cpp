@@ -153,8 +153,12 @@ void export_tables(Napi::Env env, Napi::Object exports, Environment& environment
     device_argument(info, e).allocator().set_limit(integer_argument(info, 1, "setMemoryLimit: bytes", 0, kMaxInteger));
     return info.Env().Undefined();
   });
+  function("needs", [](const Napi::CallbackInfo& info, Environment& e) {
+    e.needs();
+    return info.Env().Undefined();
+  });
   function("emptyCache", [](const Napi::CallbackInfo& info, Environment& e) {
-    device_argument(info, e).allocator().empty_cache();
+    e.empty_cache(static_cast<std::uint32_t>(integer_argument(info, 0, "device", 0, 0xffffffffu)));
     return info.Env().Undefined();
   });
   function("resetPeakMemory", [](const Napi::CallbackInfo& info, Environment& e) {

@@ -15,6 +15,8 @@
 
 namespace receptive {
 
+struct PackedForm;
+
 struct Block {
   std::byte* data = nullptr;  // null for the class of size 0
   std::int64_t bytes = 0;     // the size class, not the request
@@ -25,9 +27,11 @@ struct Block {
   std::uint32_t references = 0;  // handles
   std::uint64_t version = 0;     // rises when a write in place is enqueued
   Ticket lastUse = 0;            // the last task that touches the block
+  PackedForm* packs = nullptr;   // what was made from this storage, see PackCache
 
   // tasks
   FailurePointer failure;  // poisoned when set
+  bool filled = false;     // of a packed form: a task has made it
 
   // free
   Block* older = nullptr;

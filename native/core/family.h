@@ -10,6 +10,8 @@
 //     static Cost cost(const OpCall&);
 //     static std::int64_t workspace(const OpCall&, int);  // optional: 0 bytes without it
 //     static bool overwrites(const OpCall&);              // optional, for outputs in place: see OpEntry
+//     static PackRequest packs(const OpCall&);            // optional: an input whose packed form is worth keeping
+//     static const char* needs(const OpCall&, int, OpNeeds&);  // optional: see OpEntry
 //     static void run(X& executor, const OpCall&);
 //   };
 #pragma once
@@ -69,6 +71,24 @@ struct OverwritesOf<Op, std::void_t<decltype(&Op::overwrites)>> {
   static constexpr bool (*function)(const OpCall&) = &Op::overwrites;
 };
 
+template <class Op, class = void>
+struct PacksOf {
+  static constexpr PackRequest (*function)(const OpCall&) = nullptr;
+};
+template <class Op>
+struct PacksOf<Op, std::void_t<decltype(&Op::packs)>> {
+  static constexpr PackRequest (*function)(const OpCall&) = &Op::packs;
+};
+
+template <class Op, class = void>
+struct NeedsOf {
+  static constexpr const char* (*function)(const OpCall&, int, OpNeeds&) = nullptr;
+};
+template <class Op>
+struct NeedsOf<Op, std::void_t<decltype(&Op::needs)>> {
+  static constexpr const char* (*function)(const OpCall&, int, OpNeeds&) = &Op::needs;
+};
+
 template <class X, class Op>
 struct RunOf {
   static void run(const OpCall& call, KernelContext& context) {
@@ -90,7 +110,9 @@ constexpr OpEntry entry() {
                  &Op::cost,
                  &WorkspaceOf<Op>::bytes,
                  &RunOf<X, Op>::run,
-                 OverwritesOf<Op>::function};
+                 OverwritesOf<Op>::function,
+                 PacksOf<Op>::function,
+                 NeedsOf<Op>::function};
 }
 
 // The rows of a family: `template <class X> using UnaryFamily = Family<X, Neg<X>, Abs<X>>;`

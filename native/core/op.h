@@ -48,11 +48,25 @@ struct Parallel {
   int threads;
 };
 
+// An input that the op wants in another form (weights, packed or transformed): the runtime keeps that form with the
+// input's storage, and gives it back to calls with the same key until the storage is written to.
+struct PackKey {
+  std::uint64_t words[5];  // tell forms of one storage apart: algorithm, geometry, place in the storage
+  bool operator==(const PackKey&) const = default;
+};
+struct PackRequest {
+  std::int64_t bytes;  // 0: nothing is packed
+  std::int32_t input;
+  PackKey key;
+};
+
 // What the runtime hands to a kernel beside its arguments. `workspace` has the bytes that the op's workspace() asked
 // for with the same number of threads, 64-byte aligned, not initialised.
 struct KernelContext {
   Parallel parallel;
   std::byte* workspace;
+  std::byte* packed;  // the bytes of the op's PackRequest, 64-byte aligned
+  bool packedReady;   // they hold what an earlier call with the same key left there; else this call fills them
   Fault* fault;
   void* stream;  // the backend's own (cudaStream_t); null on the CPU
 };
@@ -60,6 +74,12 @@ struct KernelContext {
 struct Cost {
   double flops;  // multiply and add counted as two
   double bytes;  // read and written once each
+};
+
+// What an op would take for one call, beside its inputs and outputs.
+struct OpNeeds {
+  std::int64_t workspaceBytes;
+  std::int64_t packedBytes;  // of its PackRequest
 };
 
 struct OpEntry {
@@ -79,6 +99,11 @@ struct OpEntry {
   // Whether run() writes every element of its outputs and reads none, so that an output in place does not stay
   // poisoned. Null: it may read.
   bool (*overwrites)(const OpCall& call);
+  // Null: the op packs nothing.
+  PackRequest (*packs)(const OpCall& call);
+  // Null where attributes and element types alone do not tell. Reads nothing else of the call, and checks them itself:
+  // null, or what does not fit.
+  const char* (*needs)(const OpCall& call, int threads, OpNeeds& needs);
 };
 
 struct OpList {

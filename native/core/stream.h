@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "failure.h"
 #include "op_set.h"
+#include "pack_cache.h"
 #include "profile.h"
 
 namespace receptive {
@@ -29,6 +30,8 @@ struct OpTask {
   Cost cost;
   int threads;
   std::byte* workspace;
+  Block* packed;     // what the op's PackRequest asks for, or null
+  bool freshPacked;  // nothing made by an earlier task is in it
 };
 
 // Somebody who waits for the stream: a read of a tensor, or a point in the stream.
@@ -57,8 +60,20 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // Memory for tasks of this stream enqueued from now on.
-  Block* take(std::int64_t bytes) { return allocator_.take(bytes, clock_.get()); }
-  void give(Block* block) noexcept { allocator_.give(block, clock_.get(), block->lastUse); }
+  Block* take(std::int64_t bytes) { return take(bytes, clock_.get()); }
+  void give(Block* block) noexcept {
+    if (block->packs != nullptr) forget_packed(*block);
+    allocator_.give(block, clock_.get(), block->lastUse);
+  }
+  // A write to the block has been enqueued.
+  void written(Block& block) noexcept {
+    ++block.version;
+    if (block.packs != nullptr) forget_packed(block);
+  }
+  // Gives back the packed forms that are kept from call to call.
+  void drop_packed() noexcept {
+    packs_.clear([this](Block* block) { give(block); });
+  }
 
   // Runs or enqueues the op and notes the ticket in its blocks. Throws Error(memory) when there is no workspace, and
   // then nothing has happened.
@@ -84,9 +99,52 @@ class Stream {
   Allocator& allocator() { return allocator_; }
   Clock& clock() { return *clock_; }
 
+  // See Allocator::take. Packed forms give way.
+  Block* take(std::int64_t bytes, const Clock* clock);
+
+  // Memory for the packed form that the op asks for, in task.packed: what an earlier call left, or new memory. Nothing
+  // may be taken between this and the task's enqueuing. True: nobody keeps it, and the caller gives it back.
+  bool take_packed(OpTask& task);
+  void forget_packed(const Block& owner) noexcept {
+    packs_.forget(owner, [this](Block* block) { give(block); });
+  }
+
  private:
+  // Packed forms may hold this part of the memory limit.
+  static constexpr std::int64_t kPackedShare = 4;
+
   Allocator& allocator_;
   std::shared_ptr<Clock> clock_;
+  PackCache packs_;
 };
+
+inline Block* Stream::take(std::int64_t bytes, const Clock* clock) {
+  try {
+    return allocator_.take(bytes, clock);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::memory || packs_.empty()) throw;
+  }
+  drop_packed();
+  return allocator_.take(bytes, clock);
+}
+
+inline bool Stream::take_packed(OpTask& task) {
+  task.packed = nullptr;
+  task.freshPacked = false;
+  if (task.op->entry->packs == nullptr) return false;
+  const PackRequest request = task.op->entry->packs(task.call);
+  if (request.bytes <= 0) return false;
+  Block& owner = *task.inputs[request.input];
+  task.packed = packs_.find(owner, request.key);
+  if (task.packed != nullptr) return false;
+  task.packed = take(request.bytes);
+  task.freshPacked = true;
+  try {
+    return !packs_.keep(owner, request.key, task.packed, allocator_.stats().limit / kPackedShare,
+                        [this](Block* block) { give(block); });
+  } catch (const std::bad_alloc&) {
+    return true;
+  }
+}
 
 }  // namespace receptive

@@ -47,6 +47,8 @@ class Executor {
   explicit Executor(KernelContext& context) : context_(context) {}
 
   std::byte* workspace() const { return context_.workspace; }
+  std::byte* packed() const { return context_.packed; }
+  bool packed_ready() const { return context_.packedReady; }
   int threads() const { return context_.parallel.threads; }
 
   // Records that element `position` holds `value` where only 0 <= value < limit is legal; the lowest position is kept.

@@ -69,6 +69,17 @@ struct GemmBlocks {
 
 RECEPTIVE_FN std::int64_t round_up(std::int64_t v, std::int64_t to) { return (v + to - 1) / to * to; }
 
+// All of A in packed form, in memory that outlives the call; `ready` when an earlier call has filled it.
+template <class T>
+struct PackedRows {
+  T* data = nullptr;  // null: packed block by block into the workspace
+  bool ready = false;
+
+  static std::int64_t bytes(std::int64_t rows, std::int64_t steps, std::int64_t a_items) {
+    return a_items * round_up(rows, kTileRows) * steps * static_cast<std::int64_t>(sizeof(T));
+  }
+};
+
 // What a problem's numbers make of the blocks; shared by the workspace's size and by the computation.
 template <class T>
 struct GemmPlan {
@@ -77,13 +88,15 @@ struct GemmPlan {
   std::int64_t splits;
   std::int64_t split_steps;
 
-  RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items) {
+  // `whole`: all of A is packed elsewhere.
+  RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items, bool whole) {
     const std::int64_t row_bytes = max1(steps) * static_cast<std::int64_t>(sizeof(T));
     const std::int64_t fit = GemmBlocks<T>::kPackedBytes / row_bytes / kTileRows * kTileRows;
     const std::int64_t padded = round_up(rows, kTileRows);
     block_rows = fit < kTileRows ? kTileRows : fit < padded ? fit : padded;
     const std::int64_t together = GemmBlocks<T>::kPackedBytes / (row_bytes * max1(block_rows));
     block_items = together < 1 ? 1 : together < a_items ? together : a_items;
+    if (whole) block_rows = padded, block_items = a_items;
     // Long sums of small results: enough pieces to feed threads, each long enough to pay for adding it up.
     splits = 1;
     if (steps >= 2 * GemmBlocks<T>::kSplitSteps && rows * columns * a_items <= 16 * 1024) {
@@ -95,7 +108,8 @@ struct GemmPlan {
   }
 
   RECEPTIVE_FN std::int64_t packed_elements(std::int64_t steps) const { return block_items * block_rows * steps; }
-  RECEPTIVE_FN static std::int64_t panel_elements() { return GemmBlocks<T>::kSteps * kTileColumns<T>; }
+  // A panel of B, and a vector behind it: packing may write whole vectors.
+  RECEPTIVE_FN static std::int64_t panel_elements() { return GemmBlocks<T>::kSteps * kTileColumns<T> + kLanes<T>; }
 
  private:
   RECEPTIVE_FN static std::int64_t max1(std::int64_t v) { return v < 1 ? 1 : v; }
@@ -103,21 +117,27 @@ struct GemmPlan {
 
 template <class T>
 RECEPTIVE_FN std::int64_t gemm_workspace(std::int64_t rows, std::int64_t columns, std::int64_t steps,
-                                         std::int64_t items, std::int64_t a_items, int threads) {
-  const GemmPlan<T> plan(rows, columns, steps, a_items);
+                                         std::int64_t items, std::int64_t a_items, int threads, bool whole = false) {
+  const GemmPlan<T> plan(rows, columns, steps, a_items, whole);
   const std::int64_t partial = plan.splits > 1 ? items * plan.splits * rows * columns : 0;
   const std::int64_t bytes = static_cast<std::int64_t>(sizeof(T));
-  return round_up(plan.packed_elements(steps) * bytes, 64) + threads * GemmPlan<T>::panel_elements() * bytes +
-         round_up(partial * bytes, 64);
+  return (whole ? 0 : round_up(plan.packed_elements(steps) * bytes, 64)) +
+         threads * GemmPlan<T>::panel_elements() * bytes + round_up(partial * bytes, 64);
 }
 
 template <class T, class X>
 class Gemm {
  public:
-  Gemm(const X& executor, const GemmProblem<T>& problem, std::byte* workspace)
-      : executor_(executor), problem_(problem), plan_(problem.rows, problem.columns, problem.steps, problem.a_items) {
-    packed_ = reinterpret_cast<T*>(workspace);
-    workspace += round_up(plan_.packed_elements(problem.steps) * static_cast<std::int64_t>(sizeof(T)), 64);
+  Gemm(const X& executor, const GemmProblem<T>& problem, std::byte* workspace, PackedRows<T> whole)
+      : executor_(executor),
+        problem_(problem),
+        plan_(problem.rows, problem.columns, problem.steps, problem.a_items, whole.data != nullptr),
+        ready_(whole.ready) {
+    packed_ = whole.data;
+    if (packed_ == nullptr) {
+      packed_ = reinterpret_cast<T*>(workspace);
+      workspace += round_up(plan_.packed_elements(problem.steps) * static_cast<std::int64_t>(sizeof(T)), 64);
+    }
     panels_ = reinterpret_cast<T*>(workspace);
     partial_ = panels_ + executor.threads() * GemmPlan<T>::panel_elements();
     const double flops = 2.0 * static_cast<double>(problem.rows * problem.columns) *
@@ -130,7 +150,7 @@ class Gemm {
       const std::int64_t count = least(plan_.block_items, problem_.a_items - first);
       for (std::int64_t row = 0; row < problem_.rows; row += plan_.block_rows) {
         const std::int64_t rows = least(plan_.block_rows, problem_.rows - row);
-        pack_rows(first, count, row, rows);
+        if (!ready_) pack_rows(first, count, row, rows);
         multiply(first, count, row, rows);
       }
     }
@@ -198,20 +218,11 @@ class Gemm {
     do {  // once even for an empty sum: it writes the bias
       const std::int64_t kc = least(Blocks::kSteps, last - k0);
       if (kc > 0) problem_.b.pack(problem_.b.source, item, k0, kc, j0, columns, vectors * kLanes<T>, buffer);
-      const T* from = packed_block(a, padded, k0) + begin * kc;
-      for (std::int64_t i = begin; i < end; i += kTileRows, from += kc * kTileRows) {
-        TileOut<T> out = tile(item, split, row + i, j0);
-        out.rows = static_cast<int>(least(kTileRows, rows - i));
-        out.columns = columns;
-        out.add = k0 > split * plan_.split_steps || (problem_.accumulate && plan_.splits == 1);
-        if (vectors == 3) {
-          micro_kernel<T, 3>(kc, from, buffer, out);
-        } else if (vectors == 2) {
-          micro_kernel<T, 2>(kc, from, buffer, out);
-        } else {
-          micro_kernel<T, 1>(kc, from, buffer, out);
-        }
-      }
+      TileOut<T> out = tile(item, split, row + begin, j0);
+      out.rows = end - begin;
+      out.columns = columns;
+      out.add = k0 > split * plan_.split_steps || (problem_.accumulate && plan_.splits == 1);
+      multiply_panels<T>(kc, packed_block(a, padded, k0) + begin * kc, kc * kTileRows, buffer, vectors, out);
       k0 += Blocks::kSteps;
     } while (k0 < last);
   }
@@ -273,6 +284,7 @@ class Gemm {
   const X& executor_;
   const GemmProblem<T>& problem_;
   GemmPlan<T> plan_;
+  bool ready_;
   T* packed_;
   T* panels_;
   T* partial_;
@@ -281,9 +293,9 @@ class Gemm {
 
 // The executor's primitive: rows, columns or items of 0 write nothing; steps of 0 write the bias or zeros.
 template <class T, class X>
-void gemm(const X& executor, const GemmProblem<T>& problem, std::byte* workspace) {
+void gemm(const X& executor, const GemmProblem<T>& problem, std::byte* workspace, PackedRows<T> whole = {}) {
   if (problem.rows <= 0 || problem.columns <= 0 || problem.items <= 0) return;
-  Gemm<T, X>(executor, problem, workspace).run();
+  Gemm<T, X>(executor, problem, workspace, whole).run();
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -118,6 +118,31 @@ RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N> low, Pack<T, N> high) {
   return every_second<1>(low, high);
 }
 
+// (a0, b0, a1, b1, …), its first and its second half.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> interleave_low(Pack<T, N> a, Pack<T, N> b) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type index;
+  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i / 2 + i % 2 * N);
+  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
+}
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> interleave_high(Pack<T, N> a, Pack<T, N> b) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type index;
+  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(N / 2 + i / 2 + i % 2 * N);
+  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
+}
+
+// Lanes 1, 2, … of a, then lane kLane of b.
+template <int kLane, class T, int N>
+RECEPTIVE_FN Pack<T, N> next_lane(Pack<T, N> a, Pack<T, N> b) {
+  using I = SignedOf<T>;
+  typename VectorOf<I, N>::type index;
+  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i < N - 1 ? i + 1 : N + kLane);
+  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
+}
+
 // Lanes of `dense` moved apart to every second lane, beginning with lane `phase`; the others take `fill`.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> spread_lanes(Pack<T, N> dense, int phase, Pack<T, N> fill) {

@@ -1,10 +1,14 @@
-// The innermost product: an MR x (NV vectors) tile of C, kept in registers over kc steps.
+// The innermost product: a tile of C of RP row panels x NV vectors, kept in registers over kc steps.
 //
-// Assumes: `a` holds kc steps of MR values, `b` kc steps of NV * kLanes<T> values (packed panels, zero-filled at the
-// edges). Per step NV vector loads of b, MR broadcasts of a and MR * NV multiply-adds; the tile takes MR * NV
-// registers, which with the operands is what the target has: 8 x 3 of 32, 4 x 3 of 16 (measured on AVX2: 6 x 2 within
-// 2% of it, and 4 divides channel counts).
+// Assumes: `a` holds RP panels, `a_stride` elements apart, each kc steps of MR = kTileRows values; `b` kc steps of
+// NV * kLanes<T> values (packed panels, zero-filled at the edges). Per step NV vector loads of b, RP * MR broadcasts of
+// a and RP * MR * NV multiply-adds; the tile takes RP * MR * NV registers, which with the operands is what the target
+// has: 8 x 3 of 32, 4 x 3 of 16 (measured on AVX2: 6 x 2 within 2% of it, and 4 divides channel counts). A panel of
+// one vector is multiplied with three row panels at a time: as many registers, so that loads do not hold up the
+// multiply-adds.
 #pragma once
+
+#include <type_traits>
 
 #include "lanes.h"
 
@@ -22,30 +26,35 @@ template <class T>
 struct TileOut {
   T* c;
   std::int64_t row_stride;
-  int rows;
+  std::int64_t rows;
   int columns;
   bool add;
   const T* row_bias;
   const T* column_bias;
 };
 
-template <class T, int NV>
-__attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, const T* b, TileOut<T> out) {
+template <class T, int RP, int NV>
+__attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::int64_t a_stride, const T* b,
+                                            TileOut<T> out) {
   constexpr int L = kLanes<T>;
+  constexpr int kRows = RP * kTileRows;
   using P = Pack<T, L>;
-  P acc[kTileRows][NV];
-#pragma GCC unroll 8
-  for (int i = 0; i < kTileRows; ++i) {
+  P acc[kRows][NV];
+#pragma GCC unroll 24
+  for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 3
     for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
+  }
+  for (int i = 0; i < kRows; ++i) {
+    for (int v = 0; v < NV; ++v) __builtin_prefetch(out.c + i * out.row_stride + v * L, 1, 3);
   }
   for (std::int64_t k = 0; k < kc; ++k, a += kTileRows, b += NV * L) {
     P columns[NV];
 #pragma GCC unroll 3
     for (int v = 0; v < NV; ++v) columns[v] = P::read(b + v * L);
-#pragma GCC unroll 8
-    for (int i = 0; i < kTileRows; ++i) {
-      const P row(a[i]);
+#pragma GCC unroll 24
+    for (int i = 0; i < kRows; ++i) {
+      const P row(a[i / kTileRows * a_stride + i % kTileRows]);
 #pragma GCC unroll 3
       for (int v = 0; v < NV; ++v) acc[i][v] = row * columns[v] + acc[i][v];
     }
@@ -60,21 +69,49 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, const T
     }
     lanes.store(at, sum);
   };
-  if (out.rows == kTileRows && out.columns == NV * L) {
-#pragma GCC unroll 8
-    for (int i = 0; i < kTileRows; ++i) {
+  if (out.rows == kRows && out.columns == NV * L) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 3
       for (int v = 0; v < NV; ++v) write(i, v, acc[i][v], Lanes<L, true>{});
     }
     return;
   }
-#pragma GCC unroll 8
-  for (int i = 0; i < kTileRows; ++i) {
+#pragma GCC unroll 24
+  for (int i = 0; i < kRows; ++i) {
     if (i >= out.rows) return;
 #pragma GCC unroll 3
     for (int v = 0; v < NV; ++v) {
       const int active = out.columns - v * L;
       if (active > 0) write(i, v, acc[i][v], Lanes<L, false>{active < L ? active : L});
+    }
+  }
+}
+
+// Rows [0, out.rows) of packed row panels times one packed column panel of `vectors` vectors.
+template <class T>
+RECEPTIVE_FN void multiply_panels(std::int64_t kc, const T* a, std::int64_t a_stride, const T* b, int vectors,
+                                  TileOut<T> out) {
+  const auto strip = [&](auto row_panels, auto kernel) RECEPTIVE_INLINE_LAMBDA {
+    constexpr int kRows = decltype(row_panels)::value * kTileRows;
+    TileOut<T> tile = out;
+    tile.rows = out.rows < kRows ? out.rows : kRows;
+    kernel(kc, a, a_stride, b, tile);
+    a += decltype(row_panels)::value * a_stride;
+    out.rows -= tile.rows;
+    out.c += kRows * out.row_stride;
+    if (out.row_bias != nullptr) out.row_bias += kRows;
+  };
+  using std::integral_constant;
+  while (out.rows > 0) {
+    if (vectors == 3) {
+      strip(integral_constant<int, 1>{}, micro_kernel<T, 1, 3>);
+    } else if (vectors == 2) {
+      strip(integral_constant<int, 1>{}, micro_kernel<T, 1, 2>);
+    } else if (out.rows > 2 * kTileRows) {
+      strip(integral_constant<int, 3>{}, micro_kernel<T, 3, 1>);
+    } else {
+      strip(integral_constant<int, 1>{}, micro_kernel<T, 1, 1>);
     }
   }
 }

@@ -33,6 +33,8 @@ void copy_task(OpTask& to, const OpTask& from) {
   to.cost = from.cost;
   to.threads = from.threads;
   to.workspace = from.workspace;
+  to.packed = from.packed;
+  to.freshPacked = from.freshPacked;
   to.call.inputCount = from.call.inputCount;
   to.call.outputCount = from.call.outputCount;
   std::copy_n(from.inputs, from.call.inputCount, to.inputs);
@@ -85,17 +87,26 @@ void CpuStream::submit(OpTask& task) {
   if (bytes < 0) throw Error(ErrorCode::general, text_of(op.name, ": the workspace is too large to count"));
   Block* workspace = bytes > 0 ? take(bytes) : nullptr;
   task.workspace = workspace != nullptr ? workspace->data : nullptr;
-  if (!isInline) {
-    try {
+  task.packed = nullptr;
+  bool packedIsTemporary = false;
+  try {
+    if (op.packs != nullptr) packedIsTemporary = take_packed(task);
+    if (!isInline) {
       Item& item = next_item();
       item.kind = Item::Kind::op;
       copy_task(item.op, task);
       push(item);
-    } catch (...) {
-      if (workspace != nullptr) give(workspace);
-      throw;
     }
-  } else {
+  } catch (...) {
+    if (workspace != nullptr) give(workspace);
+    if (packedIsTemporary) {
+      give(task.packed);
+    } else if (task.packed != nullptr && task.freshPacked) {
+      forget_packed(*task.inputs[op.packs(task.call).input]);
+    }
+    throw;
+  }
+  if (isInline) {
     run(task, true);
     clock().advance_alone(++enqueued_);
   }
@@ -105,10 +116,12 @@ void CpuStream::submit(OpTask& task) {
     workspace->lastUse = enqueued_;
     give(workspace);
   }
+  if (task.packed != nullptr) task.packed->lastUse = enqueued_;
+  if (packedIsTemporary) give(task.packed);
 }
 
 Block* CpuStream::upload(const void* source, std::int64_t bytes, DType dtype) {
-  Block* block = allocator().take(bytes, nullptr);
+  Block* block = take(bytes, nullptr);
   block->failure.reset();
   copy_bytes(block->data, source, bytes);
   if (dtype == DType::boolean) {
@@ -249,6 +262,8 @@ void CpuStream::run(OpTask& task, bool isInline) noexcept {
 
 void CpuStream::compute(OpTask& task) noexcept {
   const OpCall& call = task.call;
+  Block* packed = task.packed;
+  if (packed != nullptr && task.freshPacked) packed->filled = false;
   FailurePointer inherited;
   for (std::int32_t i = 0; i < call.inputCount && inherited == nullptr; ++i) inherited = task.inputs[i]->failure;
   if (inherited != nullptr) {
@@ -265,8 +280,16 @@ void CpuStream::compute(OpTask& task) noexcept {
   }
   Pool::Team team(pool_, task.threads);
   Fault fault{-1, 0, 0};
-  KernelContext context{team.parallel(), task.workspace, &fault, nullptr};
+  KernelContext context{team.parallel(), task.workspace, nullptr, false, &fault, nullptr};
+  if (packed != nullptr) {
+    context.packed = packed->data;
+    context.packedReady = packed->filled;
+#ifdef RECEPTIVE_POISON_MEMORY
+    if (!packed->filled) poison(packed->data, packed->bytes);
+#endif
+  }
   task.op->entry->run(call, context);
+  if (packed != nullptr) packed->filled = true;
   if (fault.position >= 0) fail(task, fault);
 }
 

@@ -27,89 +27,103 @@ struct Planes {
 
 // NCHW. Element (k, j): forward (kSpread false) the input under tap (c, r, s) of output pixel j; backward (true) the
 // gradient of the output whose tap (k, r, s) reads input pixel j, or 0.
+//
+// A panel's pixels are cut into slices of at most a vector within one row. A step reads each slice as a whole vector
+// and writes all its lanes: those beyond the slice are overwritten by the next one, or by the next step (a panel's
+// buffer ends with room for a vector). What depends on the tap's row is computed once per row of taps.
 template <class T, bool kSpread>
 struct WindowOperand {
   Planes<T> planes;
   Axis y;
   Axis x;
 
-  // A panel's pixels, as runs within a row: at most one run per pixel.
-  struct Run {
-    std::int64_t row, column;  // of the first pixel
-    int at, count;
-  };
-
   void pack(std::int64_t item, std::int64_t k0, std::int64_t kc, std::int64_t j0, int count, int width, T* dst) const {
-    Run runs[kTileColumns<T>];
-    const int n = split(j0, count, runs);
-    const T* base = planes.item(item);
-    const std::int64_t taps = y.kernel * x.kernel;
-    std::int64_t channel = k0 / taps;
-    std::int64_t r = (k0 - channel * taps) / x.kernel;
-    std::int64_t s = k0 % x.kernel;
-    for (std::int64_t k = 0; k < kc; ++k, dst += width) {
-      row(base + channel * planes.channel_stride, r, s, runs, n, dst);
-      for (int j = count; j < width; ++j) dst[j] = T{0};
-      if (++s == x.kernel) {
-        s = 0;
-        if (++r == y.kernel) {
-          r = 0;
-          ++channel;
-        }
-      }
+    if (x.stride == 1) {
+      steps<1>(item, k0, kc, j0, count, width, dst);
+    } else if (x.stride == 2) {
+      steps<2>(item, k0, kc, j0, count, width, dst);
+    } else {
+      steps<0>(item, k0, kc, j0, count, width, dst);
     }
   }
 
  private:
-  RECEPTIVE_FN std::int64_t row_length() const { return kSpread ? x.input : x.output; }
+  static constexpr int N = kLanes<T>;
 
-  RECEPTIVE_FN int split(std::int64_t j0, int count, Run* runs) const {
-    std::int64_t row = j0 / row_length(), column = j0 % row_length();
+  struct Slice {
+    std::int64_t row, first;  // of tap (0, 0): row and column that its first pixel reads (spread: times the stride)
+    const T* line;            // the row that the taps in work read, null for padding
+    int at;
+  };
+
+  RECEPTIVE_FN std::int64_t pixels() const { return kSpread ? x.input : x.output; }  // of a row of the result
+  RECEPTIVE_FN std::int64_t length() const { return kSpread ? x.output : x.input; }  // of a row that is read
+
+  RECEPTIVE_FN int split(std::int64_t j0, int count, Slice* slices) const {
+    std::int64_t row = j0 / pixels(), column = j0 % pixels();
     int n = 0;
-    for (int at = 0; at < count; ++row, column = 0) {
-      const int length = static_cast<int>(min_of(row_length() - column, count - at));
-      runs[n++] = Run{row, column, at, length};
-      at += length;
+    for (int at = 0; at < count;) {
+      slices[n++] =
+          Slice{kSpread ? row + y.before : y.first(row), kSpread ? column + x.before : x.first(column), nullptr, at};
+      const int taken = static_cast<int>(min_of(min_of(pixels() - column, N), count - at));
+      at += taken;
+      column += taken;
+      if (column == pixels()) column = 0, ++row;
     }
     return n;
   }
 
-  RECEPTIVE_FN void row(const T* plane, std::int64_t r, std::int64_t s, const Run* runs, int n, T* dst) const {
-    for (int i = 0; i < n; ++i) {
-      const Run& run = runs[i];
-      const std::int64_t length = kSpread ? x.output : x.input;
-      const T* line = nullptr;
-      if constexpr (kSpread) {
-        const std::int64_t up = run.row + y.before - r * y.dilation;
-        const std::int64_t oy = y.stride == 1 ? up : up / y.stride;
-        if (up >= 0 && oy < y.output && oy * y.stride == up) line = plane + oy * length;
-        copy<true>(line, run.column + x.before - s * x.dilation, length, run.count, dst + run.at);
-      } else {
-        const std::int64_t iy = y.first(run.row) + r * y.dilation;
-        if (iy >= 0 && iy < y.input) line = plane + iy * length;
-        copy<false>(line, x.first(run.column) + s * x.dilation, length, run.count, dst + run.at);
-      }
+  // Where the taps of row r read.
+  RECEPTIVE_FN const T* line_of(const T* plane, std::int64_t first, std::int64_t r) const {
+    if constexpr (kSpread) {
+      const std::int64_t up = first - r * y.dilation;
+      const std::int64_t oy = y.stride == 1 ? up : up / y.stride;
+      return up >= 0 && oy < y.output && oy * y.stride == up ? plane + oy * length() : nullptr;
+    } else {
+      const std::int64_t iy = first + r * y.dilation;
+      return iy >= 0 && iy < y.input ? plane + iy * length() : nullptr;
     }
   }
 
-  template <bool kSpreadRead>
-  RECEPTIVE_FN void copy(const T* line, std::int64_t first, std::int64_t limit, int count, T* dst) const {
-    constexpr int N = kLanes<T>;
-    const std::int64_t step = kSpreadRead ? 1 : x.stride;
-    for (int j = 0; j < count; j += N) {
-      const Lanes<N, false> p{count - j < N ? count - j : N};
-      Pack<T, N> v(T{0});
-      if (line != nullptr) {
-        if constexpr (kSpreadRead) {
-          v = p.load_spread(line, first + j, x.stride, limit, T{0});
-        } else {
-          v = p.load_strided(line, first + j * step, step, limit, T{0});
+  // kStride: the horizontal one, 0 for larger than 2.
+  template <int kStride>
+  void steps(std::int64_t item, std::int64_t k0, std::int64_t kc, std::int64_t j0, int count, int width, T* dst) const {
+    constexpr Lanes<N, true> p{};
+    constexpr std::int64_t kAhead = kTileColumns<T>;
+    constexpr std::int64_t kSpan = kSpread ? 0 : (N - 1) * kStride + 1;
+    Slice slices[kTileColumns<T>];
+    const int n = split(j0, count, slices);
+    const std::int64_t taps = y.kernel * x.kernel, row_length = length();
+    std::int64_t r = k0 % taps / x.kernel, s = k0 % x.kernel;
+    const T* plane = planes.item(item) + k0 / taps * planes.channel_stride;
+    for (int i = 0; i < n; ++i) slices[i].line = line_of(plane, slices[i].row, r);
+    for (std::int64_t k = 0; k < kc; ++k, dst += width) {
+      const std::int64_t shift = kSpread ? -s * x.dilation : s * x.dilation;
+      for (int i = 0; i < n; ++i) {
+        const Slice& slice = slices[i];
+        const std::int64_t first = slice.first + shift;
+        Pack<T, N> v(T{0});
+        if (slice.line != nullptr) {
+          if constexpr (kSpread && kStride != 1) {
+            v = p.load_spread(slice.line, first, x.stride, row_length, T{0});
+          } else if constexpr (kStride == 0) {
+            v = p.load_strided(slice.line, first, x.stride, row_length, T{0});
+          } else if (first >= 0 && first + (kStride == 1 ? N : kSpan) <= row_length) {
+            v = p.template load_inside<kStride>(slice.line, first, kStride);
+          } else {
+            v = p.load_strided(slice.line, first, kStride, row_length, T{0});
+          }
         }
+        v.write(dst + slice.at);
       }
-      if (p.active == N) {
-        v.write(dst + j);
-      } else {
-        p.store(dst + j, v);
+      for (int j = count; j < width; ++j) dst[j] = T{0};
+      if (++s < x.kernel) continue;
+      s = 0;
+      if (++r == y.kernel) r = 0, plane += planes.channel_stride;
+      for (int i = 0; i < n; ++i) {
+        slices[i].line = line_of(plane, slices[i].row, r);
+        // What the next panel reads here: it would arrive from the last cache line by line, far apart as the rows are.
+        if (slices[i].line != nullptr) __builtin_prefetch(slices[i].line + slices[i].first + kAhead * kStride, 0, 2);
       }
     }
   }

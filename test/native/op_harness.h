@@ -138,7 +138,12 @@ struct Call {
     void* workspace = std::aligned_alloc(64, static_cast<std::size_t>((bytes + 127) / 64 * 64));
     std::memset(workspace, 0xff, static_cast<std::size_t>(bytes));  // NaN everywhere
     context.workspace = static_cast<std::byte*>(workspace);
+    const std::int64_t packed = entry->packs != nullptr ? entry->packs(call).bytes : 0;
+    void* form = std::aligned_alloc(64, static_cast<std::size_t>((packed + 127) / 64 * 64));
+    std::memset(form, 0xff, static_cast<std::size_t>(packed));
+    context.packed = static_cast<std::byte*>(form);
     entry->run(call, context);
+    std::free(form);
     std::free(workspace);
     return nullptr;
   }

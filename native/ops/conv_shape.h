@@ -1,0 +1,91 @@
+// A convolution's attributes and what they mean in memory, for both layouts and all algorithms.
+#pragma once
+
+#include "conv_operands.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+struct ConvAttrs {
+  std::int64_t batch;
+  std::int64_t channels;
+  std::int64_t height;
+  std::int64_t width;
+  std::int64_t filters;
+  Pair kernel;
+  Pair output;
+  Pair stride;
+  std::int64_t padding[4];  // top, bottom, left, right
+  Pair dilation;
+  std::int64_t groups;
+  bool nhwc;
+  std::int64_t algorithm;  // a ConvAlgorithm
+};
+
+// In the order of `algorithms` in lib/ops/convAlgorithm.ts.
+enum class ConvAlgorithm : std::int64_t { implicit, im2col, winograd2, winograd4, direct };
+inline constexpr std::int64_t kConvAlgorithms = 5;
+
+// What the attributes mean in memory, for one layout.
+struct ConvShape {
+  Axis y, x;
+  std::int64_t images, groups;
+  std::int64_t channels, filters;  // of one group
+  std::int64_t taps;               // R * S
+  std::int64_t in_pixels, out_pixels;
+  std::int64_t in_channel_stride, in_pixel_stride, out_channel_stride, out_pixel_stride;
+
+  RECEPTIVE_FN explicit ConvShape(const ConvAttrs& a)
+      : y{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h},
+        x{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w},
+        images(a.batch),
+        groups(a.groups),
+        channels(a.channels / a.groups),
+        filters(a.filters / a.groups),
+        taps(a.kernel.h * a.kernel.w),
+        in_pixels(a.height * a.width),
+        out_pixels(a.output.h * a.output.w),
+        in_channel_stride(a.nhwc ? 1 : in_pixels),
+        in_pixel_stride(a.nhwc ? a.channels : 1),
+        out_channel_stride(a.nhwc ? 1 : out_pixels),
+        out_pixel_stride(a.nhwc ? a.filters : 1) {}
+
+  RECEPTIVE_FN std::int64_t products() const { return channels * taps; }  // C/groups * R * S
+
+  template <class T>
+  RECEPTIVE_FN Planes<T> input(const T* base) const {
+    return Planes<T>{
+        base, groups, groups * channels * in_pixels, channels * in_channel_stride, in_channel_stride, in_pixel_stride};
+  }
+  template <class T>
+  RECEPTIVE_FN Planes<T> output(const T* base) const {
+    return Planes<T>{base,
+                     groups,
+                     groups * filters * out_pixels,
+                     filters * out_channel_stride,
+                     out_channel_stride,
+                     out_pixel_stride};
+  }
+  // A 1x1 convolution that reads each pixel once: its input is the matrix already.
+  RECEPTIVE_FN bool is_pointwise() const {
+    return taps == 1 && y.stride == 1 && x.stride == 1 && y.before == 0 && x.before == 0 && y.input == y.output &&
+           x.input == x.output;
+  }
+};
+
+RECEPTIVE_FN bool is_columns(const ConvAttrs& a) {
+  return static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::im2col;
+}
+RECEPTIVE_FN bool is_winograd(const ConvAttrs& a) {
+  const auto algorithm = static_cast<ConvAlgorithm>(a.algorithm);
+  return algorithm == ConvAlgorithm::winograd2 || algorithm == ConvAlgorithm::winograd4;
+}
+RECEPTIVE_FN bool is_direct(const ConvAttrs& a) {
+  return static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::direct;
+}
+
+RECEPTIVE_FN std::int64_t saturating_product(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? INT64_MAX / 64 : product;
+}
+
+}  // namespace receptive::RECEPTIVE_TARGET
