@@ -1,10 +1,10 @@
 import { synchronize } from 'receptive';
 import type { AnyTensor, BenchCase, Prepared } from './benchCase';
+import { sampleIndices } from './sampling';
+import { type Spread, spread } from './statistics';
 
-/** Middle value and median absolute deviation of the rates of all rounds. */
-export interface Measurement {
-  readonly median: number;
-  readonly deviation: number;
+/** Rates of all rounds. */
+export interface Measurement extends Spread {
   readonly microseconds: number;
 }
 
@@ -18,8 +18,7 @@ function disposeAll(tensors: readonly AnyTensor[]): void {
 async function expectCorrect(name: string, prepared: Prepared): Promise<void> {
   const outputs = prepared.run();
   const values = await outputs[0].data();
-  for (let i = 0; i < checkedElements; ++i) {
-    const index = Math.floor((i / (checkedElements - 1)) * (values.length - 1));
+  for (const index of sampleIndices(values.length, checkedElements)) {
     const want = prepared.expected(index);
     const got = Number(values[index]);
     const same = Object.is(got, want) || Math.abs(got - want) <= prepared.tolerance * (1 + Math.abs(want));
@@ -28,17 +27,21 @@ async function expectCorrect(name: string, prepared: Prepared): Promise<void> {
   disposeAll(outputs);
 }
 
-async function runFor(prepared: Prepared, times: number): Promise<number> {
-  const start = process.hrtime.bigint();
-  for (let i = 0; i < times; ++i) disposeAll(prepared.run());
+/** Enqueues the work so often, drops its outputs, and waits for the end of it all. */
+export async function enqueue(run: () => readonly AnyTensor[], times: number): Promise<void> {
+  for (let i = 0; i < times; ++i) disposeAll(run());
   await synchronize();
+}
+
+async function microseconds(prepared: Prepared, times: number): Promise<number> {
+  const start = process.hrtime.bigint();
+  await enqueue(() => prepared.run(), times);
   return Number(process.hrtime.bigint() - start) / 1e3;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+/** How many runs of so many seconds make a round, which is long beside the clock's resolution and short beside drifts. */
+export function runsPerRound(secondsOfOne: number): number {
+  return Math.max(1, Math.min(2000, Math.round(roundMs / 1e3 / secondsOfOne)));
 }
 
 /**
@@ -49,19 +52,14 @@ export async function measure(family: string, benchCase: BenchCase, rounds: numb
   const prepared = benchCase.prepare();
   try {
     await expectCorrect(`${family} ${benchCase.name}`, prepared);
-    const once = Math.max(await runFor(prepared, 1), 0.5);
-    const times = Math.max(1, Math.min(2000, Math.round((roundMs * 1e3) / once)));
+    const times = runsPerRound((await microseconds(prepared, 1)) / 1e6);
     const rates: number[] = [];
     for (let round = 0; round <= rounds; ++round) {
-      const us = (await runFor(prepared, times)) / times;
+      const us = (await microseconds(prepared, times)) / times;
       if (round > 0) rates.push((benchCase.amount / us) * 1e-3);
     }
-    const middle = median(rates);
-    return {
-      median: middle,
-      deviation: median(rates.map((rate) => Math.abs(rate - middle))),
-      microseconds: (benchCase.amount / middle) * 1e-3,
-    };
+    const rate = spread(rates);
+    return { ...rate, microseconds: (benchCase.amount / rate.median) * 1e-3 };
   } finally {
     disposeAll(prepared.inputs);
   }

@@ -1,108 +1,31 @@
-import { conv2d as convolve, grad, type Tensor } from 'receptive';
 import type { BenchCase, Family, RandomIntegers } from '../benchCase';
+import { shapeText } from '../conv/notation';
+import { referenceElement } from '../conv/reference';
+import { convRun } from '../conv/run';
+import { type ConvShape, type Direction, operations, tensorShapes } from '../conv/shape';
 import { normal } from '../inputs';
 
-interface ConvShape {
-  readonly n: number;
-  readonly c: number;
-  readonly h: number;
-  readonly w: number;
-  readonly k: number;
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly padding: readonly [number, number];
-  readonly groups: number;
-}
-
-type Direction = 'fwd' | 'bwd_d' | 'bwd_w';
 const algorithms = ['implicit', 'im2col'] as const;
 
-const outputSize = (input: number, kernel: number, stride: number, padding: number): number =>
-  Math.floor((input + 2 * padding - kernel) / stride) + 1;
-
-function text({ n, c, h, w, k, kernel, stride, padding, groups }: ConvShape): string {
-  const group = groups > 1 ? ` g${groups}` : '';
-  return `N${n} ${c}@${h}x${w}->${k} k${kernel.join('x')} s${stride.join(',')} p${padding.join(',')}${group}`;
-}
-
-/** One direction by one algorithm. Operations count padded taps too: 2 N K OH OW (C/groups) R S. */
+/** One direction by one algorithm. */
 function convCase(shape: ConvShape, direction: Direction, algorithm: (typeof algorithms)[number]): BenchCase {
-  const { n, c, h, w, k, kernel, stride, padding, groups } = shape;
-  const [r, s] = kernel;
-  const oh = outputSize(h, r, stride[0], padding[0]);
-  const ow = outputSize(w, s, stride[1], padding[1]);
-  const cg = c / groups;
-  const kg = k / groups;
   return {
-    name: `${direction} ${algorithm} ${text(shape)}`,
+    name: `${direction} ${algorithm} ${shapeText(shape)}`,
     unit: 'GFLOP/s',
-    amount: 2 * n * k * oh * ow * cg * r * s,
+    amount: operations(shape),
     prepare() {
-      const options = { stride, padding, groups, algorithm };
-      const x = normal([n, c, h, w]);
-      const weight = normal([k, cg, r, s]);
-      const g = normal([n, k, oh, ow]);
-      /** f(x index, weight index, gradient index) for the taps of an output element. */
-      const taps = (o: number, f: (xi: number, wi: number) => void): void => {
-        const ox = o % ow;
-        const oy = Math.floor(o / ow) % oh;
-        const filter = Math.floor(o / (ow * oh)) % k;
-        const image = Math.floor(o / (ow * oh * k));
-        for (let q = 0; q < cg; ++q) {
-          for (let y = 0; y < r; ++y) {
-            for (let i = 0; i < s; ++i) {
-              const iy = oy * stride[0] - padding[0] + y;
-              const ix = ox * stride[1] - padding[1] + i;
-              if (iy < 0 || iy >= h || ix < 0 || ix >= w) continue;
-              const channel = Math.floor(filter / kg) * cg + q;
-              f(((image * c + channel) * h + iy) * w + ix, ((filter * cg + q) * r + y) * s + i);
-            }
-          }
-        }
-      };
-      const sumWhere = (
-        outputs: number,
-        matches: (xi: number, wi: number) => boolean,
-        term: (o: number, xi: number, wi: number) => number,
-      ): number => {
-        let sum = 0;
-        for (let o = 0; o < outputs; ++o)
-          taps(o, (xi, wi) => {
-            if (matches(xi, wi)) sum += term(o, xi, wi);
-          });
-        return sum;
-      };
-      const expected: Record<Direction, (index: number) => number> = {
-        fwd: (index) => {
-          let sum = 0;
-          taps(index, (xi, wi) => {
-            sum += x.values[xi] * weight.values[wi];
-          });
-          return sum;
-        },
-        bwd_d: (index) =>
-          sumWhere(
-            g.values.length,
-            (xi) => xi === index,
-            (o, _, wi) => g.values[o] * weight.values[wi],
-          ),
-        bwd_w: (index) =>
-          sumWhere(
-            g.values.length,
-            (_, wi) => wi === index,
-            (o, xi) => g.values[o] * x.values[xi],
-          ),
-      };
-      const run: Record<Direction, () => Tensor> = {
-        fwd: () => convolve(x.tensor, weight.tensor, options),
-        bwd_d: () => grad.conv2dInput([n, c, h, w], weight.tensor, g.tensor, options),
-        bwd_w: () => grad.conv2dWeight(x.tensor, [k, cg, r, s], g.tensor, options),
-      };
+      const shapes = tensorShapes(shape);
+      const input = normal(shapes.input);
+      const weight = normal(shapes.weight);
+      const output = normal(shapes.output);
+      const values = { input: input.values, weight: weight.values, output: output.values };
+      const tensors = { input: input.tensor, weight: weight.tensor, output: output.tensor };
+      const run = convRun(shape, direction, algorithm, tensors);
       return {
-        run: () => [run[direction]()],
-        expected: expected[direction],
+        run: () => [run()],
+        expected: (index) => referenceElement(shape, direction, values, index).value,
         tolerance: 1e-3,
-        inputs: [x.tensor, weight.tensor, g.tensor],
+        inputs: Object.values(tensors),
       };
     },
   };

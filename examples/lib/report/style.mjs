@@ -3,13 +3,15 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --surface: #ffffff; --ink: #1b1f24; --muted: #57606a; --faint: #656d76; --rule: #d9dee4; --cell: #eef1f4;
-  --series-1: #2563c9; --series-2: #c2410c; --right: #1f5fbf; --wrong: #d1495b; --on-fill: #ffffff;
+  --series-1: #2563c9; --series-2: #c2410c;
+  --series-3: #0f766e; --series-4: #7e3fb0; --series-5: #8a6d00; --right: #1f5fbf; --wrong: #d1495b; --on-fill: #ffffff;
   --negative: #b42f4a; --positive: #1f5fbf;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0f1216; --surface: #181c22; --ink: #e8ebef; --muted: #a3adb8; --faint: #8b96a2; --rule: #323943; --cell: #222831;
-    --series-1: #6ea8fe; --series-2: #ff9d5c; --right: #6ea8fe; --wrong: #f2788a; --on-fill: #0f1216;
+    --series-1: #6ea8fe; --series-2: #ff9d5c;
+    --series-3: #4fd1c5; --series-4: #c79bf2; --series-5: #e3c04b; --right: #6ea8fe; --wrong: #f2788a; --on-fill: #0f1216;
     --negative: #f2788a; --positive: #6ea8fe;
   }
 }

@@ -1,0 +1,46 @@
+import { elements, tensorShapes } from '../conv/shape';
+import { loadModule, versionOf } from './modules';
+import { convModel } from './onnxModel';
+import type { Task } from './protocol';
+import { readValues, type Server, serve } from './serve';
+
+interface OrtTensor {
+  readonly data: Float32Array;
+}
+interface Session {
+  run(feeds: Record<string, OrtTensor>, fetches: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
+}
+interface Ort {
+  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
+  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
+}
+
+/** One Conv node in a session of its own; the output is allocated once, which is the best case for the runtime. */
+async function prepare({ shape, threads, files, samples }: Task): Promise<Server> {
+  const ort = loadModule<Ort>('onnxruntime-node');
+  const session = await ort.InferenceSession.create(convModel(shape, readValues(files.weight)), {
+    executionProviders: ['cpu'],
+    executionMode: 'sequential',
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  });
+  const { input, output } = tensorShapes(shape);
+  const feeds = { x: new ort.Tensor('float32', readValues(files.input), input) };
+  const fetches = { y: new ort.Tensor('float32', new Float32Array(elements(output)), output) };
+  const { y } = await session.run(feeds, fetches);
+  return {
+    ready: {
+      version: versionOf('onnxruntime-node'),
+      algorithm: '',
+      workspaceBytes: null,
+      samples: samples.map((index) => y.data[index]),
+    },
+    async run(times) {
+      for (let i = 0; i < times; ++i) await session.run(feeds, fetches);
+    },
+  };
+}
+
+void serve(prepare);

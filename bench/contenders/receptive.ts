@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { convAlgorithms, profile, setNumThreads, type Tensor, tensor } from 'receptive';
+import { type ConvAlgorithm, convRun } from '../conv/run';
+import { tensorShapes } from '../conv/shape';
+import { enqueue } from '../measure';
+import { repository } from '../paths';
+import type { Task } from './protocol';
+import { Declined, readValues, type Server, serve } from './serve';
+
+const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
+
+async function prepare({ shape, direction, algorithm, threads, files, samples }: Task): Promise<Server> {
+  setNumThreads(threads);
+  const shapes = tensorShapes(shape);
+  const { stride, padding, groups } = shape;
+  const algorithms = convAlgorithms(shapes.input, shapes.weight, { stride, padding, groups });
+  const declined = algorithms.find(({ name }) => name === algorithm)?.declined;
+  if (declined) throw new Declined(declined);
+  const load = (name: keyof typeof files): Tensor => tensor(readValues(files[name]), { shape: shapes[name] });
+  const tensors = { input: load('input'), weight: load('weight'), output: load('output') };
+  const run = convRun(shape, direction, algorithm as ConvAlgorithm, tensors);
+  const { result, events } = await profile(run);
+  const values = await result.data();
+  result.dispose();
+  const chosen = events.find((event) => event.algorithm !== null)?.algorithm ?? algorithm;
+  return {
+    ready: {
+      version,
+      algorithm: chosen,
+      workspaceBytes: algorithms.find(({ name }) => name === chosen)?.workspaceBytes ?? null,
+      samples: samples.map((index) => values[index]),
+    },
+    run: (times) => enqueue(() => [run()], times),
+  };
+}
+
+void serve(prepare);

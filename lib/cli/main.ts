@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+// The command `receptive`.
+import { parseArgs } from 'node:util';
+import { bench } from './bench';
+import { info } from './info';
+
+const usage = `usage: receptive COMMAND [options]
+
+  info [--json]      devices, CPU target, why CUDA is off, versions
+  bench [options]    the benchmark, in a clone of the repository; bench --help lists its options
+
+  --help             this text`;
+
+/** A wrong command line. */
+class UsageError extends Error {}
+
+function runInfo(args: readonly string[]): Promise<void> {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { json: { type: 'boolean', default: false } } });
+    return info(values.json);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+async function main([command, ...args]: readonly string[]): Promise<void> {
+  switch (command) {
+    case '--help':
+    case '-h':
+      return console.log(usage);
+    case 'info':
+      return runInfo(args);
+    case 'bench':
+      process.exitCode = bench(args);
+      return;
+    case undefined:
+      throw new UsageError('a command is missing');
+    default:
+      throw new UsageError(`there is no command '${command}'`);
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  if (error instanceof UsageError) console.error(`\n${usage}`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+});
