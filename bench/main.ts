@@ -5,6 +5,14 @@ import { parseCommandLine, UsageError, usage } from './commandLine';
 import { convBench } from './convBench';
 import { familyBench } from './familyBench';
 
+/** The command that measures this again; where it writes its results makes no difference. */
+function commandText(args: readonly string[]): string {
+  const outputs = /^--(json|html|markdown)\b/;
+  const kept = args.filter((text, i) => !outputs.test(text) && !/^--(json|html|markdown)$/.test(args[i - 1] ?? ''));
+  const quoted = kept.map((text) => (/^[\w,.:/=-]+$/.test(text) ? text : `"${text}"`));
+  return ['npm run bench', ...(quoted.length > 0 ? ['--'] : []), ...quoted].join(' ');
+}
+
 async function main(args: readonly string[]): Promise<void> {
   const options = parseCommandLine(args);
   switch (options.mode) {
@@ -16,8 +24,7 @@ async function main(args: readonly string[]): Promise<void> {
     case 'families':
       return familyBench(options);
     case 'convolutions': {
-      const quoted = args.map((text) => (/^[\w,.:/=-]+$/.test(text) ? text : `"${text}"`));
-      if (!(await convBench(options, ['npm run bench --', ...quoted].join(' ')))) process.exitCode = 1;
+      if (!(await convBench(options, commandText(args)))) process.exitCode = 1;
     }
   }
 }

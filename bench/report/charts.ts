@@ -10,6 +10,10 @@ function series(report: Report): { domain: string[]; range: string[] } {
   return { domain, range: domain.map((_, i) => `var(--series-${i + 1})`) };
 }
 
+/** Marks of a logarithmic axis: these numbers times powers of ten. */
+const decades = (marks: readonly number[]): number[] =>
+  [-3, -2, -1, 0, 1, 2, 3, 4].flatMap((power) => marks.map((mark) => Number((mark * 10 ** power).toPrecision(2))));
+
 const scoresOf = ({ ours, peers }: CaseResult): readonly Score[] => (ours === null ? [] : [ours, ...peers]);
 
 const caseName = ({ layer, direction }: CaseResult): string => `${direction} ${layer}`;
@@ -50,7 +54,7 @@ export function rooflineChart(report: Report): TopLevelSpec {
     field: 'rate',
     type: 'quantitative' as const,
     scale: { type: 'log' as const },
-    axis: { title: 'GFLOP/s', format: '~s', tickCount: 6 },
+    axis: { title: 'GFLOP/s', values: decades([1, 2, 5]) },
   };
   return {
     width: 640,
@@ -75,14 +79,17 @@ export function rooflineChart(report: Report): TopLevelSpec {
   };
 }
 
-/** Bars of the ratios of speed, ours over each peer's, with their deviation; 1 is a tie. */
+/**
+ * Bars of the ratios of speed, ours over each peer's, with their deviation. They begin at 1, a tie, and twice as fast is as long
+ * as half as fast.
+ */
 export function ratioChart(report: Report): TopLevelSpec {
   const values = report.results.flatMap((result) =>
     result.peers.map(({ name, ratio }) => ({
       case: caseName(result),
       contender: name,
       ratio: ratio.median,
-      low: Math.max(ratio.median - ratio.deviation, 0),
+      low: Math.max(ratio.median - ratio.deviation, ratio.median / 10),
       high: ratio.median + ratio.deviation,
     })),
   );
@@ -99,15 +106,16 @@ export function ratioChart(report: Report): TopLevelSpec {
     axis: { title: null, domain: false, ticks: false, labelLimit: 320 },
   };
   const yOffset = { field: 'contender', type: 'nominal' as const, scale: { domain: domain.slice(1) } };
-  const axis = { title: 'our speed over the peer’s', tickCount: 6, format: '.1~f' };
+  const axis = { title: 'our speed over the peer’s', values: decades([1, 1.5, 2, 3, 5, 7]), format: '~r' };
+  const scale = { type: 'log' as const, nice: false };
   return {
     width: 460,
     height: { step: 9 },
     data: { values },
     layer: [
       {
-        mark: { type: 'bar', cornerRadiusEnd: 2 },
-        encoding: { x: { field: 'ratio', type: 'quantitative', axis }, y, yOffset, color },
+        mark: { type: 'bar' },
+        encoding: { x: { field: 'ratio', type: 'quantitative', axis, scale }, x2: { datum: 1 }, y, yOffset, color },
       },
       {
         mark: { type: 'rule', stroke: 'var(--ink)' },
@@ -118,7 +126,7 @@ export function ratioChart(report: Report): TopLevelSpec {
           yOffset,
         },
       },
-      { mark: { type: 'rule', stroke: 'var(--muted)', strokeDash: [4, 3] }, encoding: { x: { datum: 1 } } },
+      { mark: { type: 'rule', stroke: 'var(--muted)' }, encoding: { x: { datum: 1 } } },
     ],
   };
 }

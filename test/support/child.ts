@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface Outcome {
@@ -20,18 +21,17 @@ export interface ProgramOptions {
   readonly timeout?: number;
 }
 
-/** Runs `test/support/programs/<name>` in a Node.js process of its own, which loads the built package. */
-export function runProgram(name: string, options: ProgramOptions = {}): Promise<Outcome> {
+/** Runs a file, by its path in the package or a full one, in a Node.js process of its own. */
+export function runFile(path: string, options: ProgramOptions = {}): Promise<Outcome> {
   const { args = [], env = {}, nodeArgs = [], timeout = 60_000 } = options;
-  const file = fileURLToPath(new URL(`./programs/${name}`, import.meta.url));
   const started = performance.now();
-  return new Promise((resolve) => {
+  return new Promise((done) => {
     const child = execFile(
       process.execPath,
-      [...nodeArgs, file, ...args],
+      [...nodeArgs, resolve(packageRoot, path), ...args],
       { env: { ...process.env, ...env }, timeout, killSignal: 'SIGKILL', maxBuffer: 2 ** 26 },
       (_, stdout, stderr) => {
-        resolve({
+        done({
           code: child.exitCode,
           signal: child.signalCode,
           stdout,
@@ -41,4 +41,9 @@ export function runProgram(name: string, options: ProgramOptions = {}): Promise<
       },
     );
   });
+}
+
+/** Runs `test/support/programs/<name>` in a Node.js process of its own, which loads the built package. */
+export function runProgram(name: string, options: ProgramOptions = {}): Promise<Outcome> {
+  return runFile(join('test', 'support', 'programs', name), options);
 }
