@@ -29,6 +29,9 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
+// An interrupted run removes its files, too.
+process.once('SIGINT', () => process.exit(130));
+
 main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   if (error instanceof UsageError) console.error('--help lists the options');

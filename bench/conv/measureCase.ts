@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Contender } from '../contenders/contenders';
@@ -9,8 +8,8 @@ import { runsPerRound } from '../measure';
 import { uniforms } from '../random';
 import { sampleIndices } from '../sampling';
 import { type Spread, spread } from '../statistics';
-import type { Layer } from './notation';
-import { shapeText } from './notation';
+import { withTemporaryFolder } from '../temporaryFolder';
+import { type Layer, shapeText } from './notation';
 import { referenceElement } from './reference';
 import { type ConvTensors, type Direction, elements, leastBytes, operations, resultOf, tensorShapes } from './shape';
 
@@ -152,50 +151,81 @@ function score(runner: Runner, ours: Runner, peak: Runner | undefined): Score {
   };
 }
 
+/** The contenders at work on one task, and why others are not. */
+class Runners {
+  readonly remarks: Remark[] = [];
+  readonly #runners = new Map<Contender, Runner>();
+
+  get(contender: Contender | null): Runner | undefined {
+    return contender === null ? undefined : this.#runners.get(contender);
+  }
+
+  async start(contender: Contender, task: Task, expected: Reference | null): Promise<void> {
+    try {
+      this.#runners.set(contender, await startRunner(contender, task, expected));
+    } catch (error) {
+      this.#remark(contender, error);
+    }
+  }
+
+  /** One turn of each. A contender that breaks takes no further part. */
+  async round(): Promise<void> {
+    for (const [contender, { process, times, seconds }] of this.#runners) {
+      try {
+        seconds.push((await process.run(times)) / times);
+      } catch (error) {
+        this.#remark(contender, error);
+        this.#runners.delete(contender);
+      }
+      await pause(pauseMs);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { process } of this.#runners.values()) await process.close();
+  }
+
+  #remark({ name }: Contender, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.remarks.push({ name, reason, failed: !(error instanceof DeclinedError) });
+  }
+}
+
 /**
  * Checks the answers of all contenders against the reference, then times them in turn. Each has a process of its own, started for this
  * case; a round is one turn of each.
  */
-export async function measureCase(benchCase: ConvCase, settings: Settings, who: Contenders): Promise<CaseResult> {
-  const folder = mkdtempSync(join(tmpdir(), 'receptive-bench-'));
-  const runners = new Map<Contender, Runner>();
-  const remarks: Remark[] = [];
-  try {
-    const { task, expected } = makeTask(benchCase, settings, folder);
-    for (const contender of [who.ours, ...who.peers, ...(who.peak === null ? [] : [who.peak])]) {
-      try {
-        runners.set(contender, await startRunner(contender, task, contender === who.peak ? null : expected));
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        remarks.push({ name: contender.name, reason, failed: !(error instanceof DeclinedError) });
-        if (contender === who.ours) break;
-      }
+export function measureCase(benchCase: ConvCase, settings: Settings, who: Contenders): Promise<CaseResult> {
+  return withTemporaryFolder(async (folder) => {
+    const runners = new Runners();
+    try {
+      const { task, expected } = makeTask(benchCase, settings, folder);
+      await runners.start(who.ours, task, expected);
+      // Without ours there is nothing to compare with.
+      const others = runners.get(who.ours) === undefined ? [] : who.peers;
+      for (const peer of others) await runners.start(peer, task, expected);
+      if (who.peak !== null) await runners.start(who.peak, task, null);
+      for (let round = 0; runners.get(who.ours) !== undefined && round < settings.rounds; ++round)
+        await runners.round();
+      const ours = runners.get(who.ours);
+      const peak = runners.get(who.peak);
+      const { layer, direction } = benchCase;
+      return {
+        layer: shapeText(layer.shape),
+        repeats: layer.repeats,
+        direction,
+        operations: operations(layer.shape),
+        leastBytes: leastBytes(layer.shape),
+        peakGflops: peak === undefined || ours === undefined ? null : spread(rates(peak)),
+        ours: ours === undefined ? null : score(ours, ours, peak),
+        peers: others.flatMap((peer) => {
+          const runner = runners.get(peer);
+          return runner === undefined || ours === undefined ? [] : [score(runner, ours, peak)];
+        }),
+        remarks: runners.remarks,
+      };
+    } finally {
+      await runners.close();
     }
-    const ours = runners.get(who.ours);
-    const peak = who.peak === null ? undefined : runners.get(who.peak);
-    for (let round = 0; ours !== undefined && round < settings.rounds; ++round) {
-      for (const { process, times, seconds } of runners.values()) {
-        seconds.push((await process.run(times)) / times);
-        await pause(pauseMs);
-      }
-    }
-    const { layer, direction } = benchCase;
-    return {
-      layer: shapeText(layer.shape),
-      repeats: layer.repeats,
-      direction,
-      operations: operations(layer.shape),
-      leastBytes: leastBytes(layer.shape),
-      peakGflops: peak === undefined ? null : spread(rates(peak)),
-      ours: ours === undefined ? null : score(ours, ours, peak),
-      peers: who.peers.flatMap((peer) => {
-        const runner = runners.get(peer);
-        return runner === undefined || ours === undefined ? [] : [score(runner, ours, peak)];
-      }),
-      remarks,
-    };
-  } finally {
-    for (const { process } of runners.values()) await process.close();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
