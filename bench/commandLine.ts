@@ -14,12 +14,12 @@ usage: npm run bench -- [options]        (or: npx receptive bench [options])
 
 Convolutions
   --suite NAME       ${Object.keys(suites).join(' ')} (default peers)
-  --shape TEXT       one convolution instead, such as "N2 64@56x56->128 k3x3 s1 p1 g1" (what is left out is 1, the padding 0)
+  --shape TEXT       one convolution instead, such as "N2 64@56x56->128 k3x3 s1 p1 g1"; what is left out is 1, the padding 0
   --filter TEXT      only cases whose text contains TEXT
   --dir LIST         ${directions.join(',')} (default fwd)
   --batch N          this batch instead of the suite's
   --algorithm NAME   ${algorithmNames.join(' ')} (default auto)
-  --peers LIST       ${Object.keys(peers).join(',')} or none (default all; one that is not installed is skipped and named)
+  --peers LIST       ${Object.keys(peers).join(',')} or none (default all); one that is not there is named and skipped
   --html FILE        results as a page with a roofline plot
   --markdown FILE    results as a table for bench/RESULTS.md
 

@@ -71,7 +71,10 @@ async function print(report: Report): Promise<void> {
   for (const text of [...legend, ...remarks(report)]) console.log(text);
 }
 
-/** Checks and times convolutions beside the peers, and writes the reports asked for. Returns whether every answer was right. */
+/**
+ * Checks and times convolutions beside the peers, and writes the reports asked for. Returns whether every answer was
+ * right.
+ */
 export async function convBench(options: CommandLine, command: string): Promise<boolean> {
   const { algorithm, threads, rounds, seed } = options;
   const settings: Settings = { algorithm, threads, rounds, seed };

@@ -39,14 +39,16 @@ async function microseconds(prepared: Prepared, times: number): Promise<number> 
   return Number(process.hrtime.bigint() - start) / 1e3;
 }
 
-/** How many runs of so many seconds make a round, which is long beside the clock's resolution and short beside drifts. */
+/**
+ * How many runs of so many seconds make a round, which is long beside the clock's resolution and short beside drifts.
+ */
 export function runsPerRound(secondsOfOne: number): number {
   return Math.max(1, Math.min(2000, Math.round(roundMs / 1e3 / secondsOfOne)));
 }
 
 /**
- * Checks a case's answer, then times it: rounds of about 20 ms of enqueued runs, each round ended by synchronize(). The first round
- * warms up and is not counted.
+ * Checks a case's answer, then times it: rounds of about 20 ms of enqueued runs, each round ended by synchronize(). The
+ * first round warms up and is not counted.
  */
 export async function measure(family: string, benchCase: BenchCase, rounds: number): Promise<Measurement> {
   const prepared = benchCase.prepare();

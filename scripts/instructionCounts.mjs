@@ -1,12 +1,13 @@
-// Counts the instructions of a few kernels, which repeat from run to run where times do not, and compares with the recorded
-// counts in bench/instructionCounts.json:
+// Counts the instructions of a few kernels, which repeat from run to run where times do not, and compares with the
+// recorded counts in bench/instructionCounts.json:
 //
 //   node scripts/instructionCounts.mjs [FOLDER]           compares; exits with 1 where a count differs by more than 3%
 //   node scripts/instructionCounts.mjs [FOLDER] --write   records what is counted now
 //
-// Two kinds: executed instructions of bench/native/instruction_counts.cpp under callgrind, for the targets that valgrind runs (it has no
-// AVX-512), and the instructions of the GEMM micro-kernels' main loops, from the disassembled objects of x86-64-v4. FOLDER is where the
-// kernels are built (build-bench if left out). Counts belong to a compiler, so another major version than the recorded one is skipped.
+// Two kinds: executed instructions of bench/native/instruction_counts.cpp under callgrind, for the targets that
+// valgrind runs (it has no AVX-512), and the instructions of the GEMM micro-kernels' main loops, from the disassembled
+// objects of x86-64-v4. FOLDER is where the kernels are built (build-bench if left out). Counts belong to a compiler,
+// so another major version than the recorded one is skipped.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

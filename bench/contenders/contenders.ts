@@ -66,8 +66,8 @@ export const peers: Readonly<Record<string, (name: string) => Contender | Absent
 };
 
 /**
- * What the machine can do at most, as a contender whose runs have operations of their own: multiply-adds in registers for the
- * CPU target in use, or bytes read and written by a copy beyond the caches.
+ * What the machine can do at most, as a contender whose runs have operations of their own: multiply-adds in registers
+ * for the CPU target in use, or bytes read and written by a copy beyond the caches.
  */
 export function machineLimit(measure: 'fma' | 'copy', target: string): Contender | Absent {
   const name = `peak (${measure})`;

@@ -1,4 +1,5 @@
-// The packages of bench/package.json. They are installed only on demand, so their types are stated here, as far as used.
+// The packages of bench/package.json. They are installed only on demand, so their types are stated here, as far as
+// used.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

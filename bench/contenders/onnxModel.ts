@@ -18,7 +18,10 @@ interface Protobuf {
 const float = 1;
 const attributeTypes = { int: 2, ints: 7 };
 
-/** A model with one Conv node from `x` to `y`, its weights stored in it, so that the runtime can pack them when it loads. */
+/**
+ * A model with one Conv node from `x` to `y`, its weights stored in it, so that the runtime can pack them when it
+ * loads.
+ */
 export function convModel(shape: ConvShape, weight: Float32Array): Uint8Array {
   const { input, weight: dims, output } = tensorShapes(shape);
   const ints = (name: string, values: readonly number[]): object => ({ name, type: attributeTypes.ints, ints: values });

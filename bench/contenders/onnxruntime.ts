@@ -16,8 +16,8 @@ interface Ort {
 }
 
 /**
- * One Conv node in a session of its own. Each run allocates its output: into one given by the caller it was not faster (0.87 to 0.99
- * of the speed).
+ * One Conv node in a session of its own. Each run allocates its output: into one given by the caller it was not faster
+ * (0.87 to 0.99 of the speed).
  */
 async function prepare({ shape, threads, files, samples }: Task): Promise<Server> {
   const ort = loadModule<Ort>('onnxruntime-node');

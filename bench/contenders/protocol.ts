@@ -1,8 +1,8 @@
 // What the benchmark and a contender's process say to each other, on the process's stdin and stdout.
 //
-// The task comes as arguments `key=value`. The process prints one line of JSON: `{"ready": …}` or `{"declined": "why"}`. Then it
-// reads lines `run N`: it runs once without counting, so that its data are in the caches again, then N times, and prints
-// `{"seconds": …}` for those N. The end of its input ends it.
+// The task comes as arguments `key=value`. The process prints one line of JSON: `{"ready": …}` or `{"declined":
+// "why"}`. Then it reads lines `run N`: it runs once without counting, so that its data are in the caches again, then N
+// times, and prints `{"seconds": …}` for those N. The end of its input ends it.
 import type { ConvShape, ConvTensors, Direction } from '../conv/shape';
 
 /** One convolution for one contender. */

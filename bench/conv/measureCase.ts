@@ -70,7 +70,9 @@ export interface CaseResult {
 }
 
 const checkedElements = 24;
-/** Largest accepted error over the root of the sum of the squared terms: Winograd's algorithm reaches 2e-5 in float32. */
+/**
+ * Largest accepted error over the root of the sum of the squared terms: Winograd's algorithm reaches 2e-5 in float32.
+ */
 const tolerance = 2e-4;
 /** Between two turns, so that threads that wait actively for more work have gone to sleep. */
 const pauseMs = 3;
@@ -192,8 +194,8 @@ class Runners {
 }
 
 /**
- * Checks the answers of all contenders against the reference, then times them in turn. Each has a process of its own, started for this
- * case; a round is one turn of each.
+ * Checks the answers of all contenders against the reference, then times them in turn. Each has a process of its own,
+ * started for this case; a round is one turn of each.
  */
 export function measureCase(benchCase: ConvCase, settings: Settings, who: Contenders): Promise<CaseResult> {
   return withTemporaryFolder(async (folder) => {

@@ -2,8 +2,8 @@
 //
 //   N16 64@56x40->128 k3x5 s2x1 p1x2 g4 x3
 //
-// batch, channels, height x width, filters, kernel, stride, padding, groups, how often the network has it. A number stands for
-// a pair of equal ones; what is left out is 1, the padding 0.
+// batch, channels, height x width, filters, kernel, stride, padding, groups, how often the network has it. A number
+// stands for a pair of equal ones; what is left out is 1, the padding 0.
 import type { ConvShape, Pair } from './shape';
 
 /** A convolution of a network, and how many layers of it are such. */

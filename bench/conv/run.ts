@@ -3,7 +3,10 @@ import { type ConvShape, type ConvTensors, type Direction, tensorShapes } from '
 
 export type ConvAlgorithm = Conv2dOptions['algorithm'];
 
-/** One run of a direction by receptive: enqueues it and returns its output. `output` is the gradient in the backward directions. */
+/**
+ * One run of a direction by receptive: enqueues it and returns its output. `output` is the gradient in the backward
+ * directions.
+ */
 export function convRun(
   shape: ConvShape,
   direction: Direction,

@@ -19,8 +19,8 @@ const scoresOf = ({ ours, peers }: CaseResult): readonly Score[] => (ours === nu
 const caseName = ({ layer, direction }: CaseResult): string => `${direction} ${layer}`;
 
 /**
- * Rates over arithmetic intensity (operations per byte, each tensor moved once), below the roof that the arithmetic peak and the
- * copy bandwidth make (Williams, Waterman, Patterson: Roofline, 2009).
+ * Rates over arithmetic intensity (operations per byte, each tensor moved once), below the roof that the arithmetic
+ * peak and the copy bandwidth make (Williams, Waterman, Patterson: Roofline, 2009).
  */
 export function rooflineChart(report: Report): TopLevelSpec {
   const points = report.results.flatMap((result) =>
@@ -80,8 +80,8 @@ export function rooflineChart(report: Report): TopLevelSpec {
 }
 
 /**
- * Bars of the ratios of speed, ours over each peer's, with their deviation. They begin at 1, a tie, and twice as fast is as long
- * as half as fast.
+ * Bars of the ratios of speed, ours over each peer's, with their deviation. They begin at 1, a tie, and twice as fast
+ * is as long as half as fast.
  */
 export function ratioChart(report: Report): TopLevelSpec {
   const values = report.results.flatMap((result) =>

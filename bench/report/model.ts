@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { devices } from 'receptive';
 import type { Absent } from '../contenders/contenders';
@@ -13,6 +13,8 @@ export interface Facts {
   readonly processor: string;
   readonly cores: number;
   readonly memoryBytes: number;
+  /** Mean number of running processes over the minute before: others disturb what is measured. */
+  readonly load: number;
   readonly platform: string;
   readonly node: string;
   readonly receptive: string;
@@ -27,6 +29,7 @@ export function collectFacts(): Facts {
     processor: cpus()[0]?.model ?? 'unknown processor',
     cores: availableParallelism(),
     memoryBytes: totalmem(),
+    load: loadavg()[0],
     platform: `${process.platform} ${process.arch}`,
     node: process.versions.node,
     receptive: version,

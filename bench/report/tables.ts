@@ -66,6 +66,7 @@ export function factTable({ command, facts, settings, copyGbPerSecond, results }
       ['command', command],
       ['date', facts.date],
       ['processor', `${facts.processor}, ${facts.cores} cores, ${(facts.memoryBytes / 2 ** 30).toFixed(1)} GiB`],
+      ['load before', `${facts.load.toFixed(1)} running processes`],
       ['platform', `${facts.platform}, Node.js ${facts.node}`],
       ['receptive', `${facts.receptive}, target ${facts.target}, threads: ${settings.threads}`],
       ...(peak ? [['arithmetic peak', `${fixed(peak, 1)} GFLOP/s, measured beside the first case`]] : []),
@@ -79,7 +80,7 @@ export function factTable({ command, facts, settings, copyGbPerSecond, results }
 /** How to read the figures. */
 export const legend: readonly string[] = [
   'Operations are 2 N K OH OW (C/groups) R S, taps in the padding included.',
-  'Ours and the peers run in turn, each in a process of its own; ratio is our speed over the peer’s in the same round.',
+  'Ours and the peers run in turn, each in its own process; ratio is our speed over the peer’s in the same round.',
   'Values are medians over the rounds, ± the median absolute deviation.',
-  'Weights that receptive or a peer packs beforehand count as packed; oneDNN has all operands in the layouts it prefers.',
+  'Weights packed beforehand count as packed, ours and a peer’s; oneDNN has all operands in the layouts it prefers.',
 ];

@@ -1,8 +1,10 @@
-// DeepBench's convolutions (baidu-research/DeepBench, code/kernels/conv_problems.h): the training set. The server inference
-// set has the same geometries at batches 1 and 2: --batch 1.
+// DeepBench's convolutions (baidu-research/DeepBench, code/kernels/conv_problems.h): the training set. The server
+// inference set has the same geometries at batches 1 and 2: --batch 1.
 import type { Layer } from '../conv/notation';
 
-/** Width, height, channels, filters, filter width x height, padding, stride; pairs of the last two are width first, too. */
+/**
+ * Width, height, channels, filters, filter width x height, padding, stride; pairs of the last two are width first, too.
+ */
 type Row = string;
 
 interface Group {

@@ -34,7 +34,9 @@ export const suites: Readonly<Record<string, readonly Layer[]>> = {
   peers,
 };
 
-/** The layers with another batch. A set that lists a geometry at several batches does not have it more often for that. */
+/**
+ * The layers with another batch. A set that lists a geometry at several batches does not have it more often for that.
+ */
 export function withBatch(layers: readonly Layer[], n: number): Layer[] {
   return merged(
     layers.map(({ shape, repeats }) => ({ shape: { ...shape, n }, repeats })),

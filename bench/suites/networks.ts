@@ -1,7 +1,9 @@
 // Convolutions of published networks, batch 1. Pooling, dense layers and shortcuts without weights are left out.
 import { type Layer, parseLayers } from '../conv/notation';
 
-/** AlexNet as published, in two columns (Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep CNNs, 2012). */
+/**
+ * AlexNet as published, in two columns (Krizhevsky, Sutskever, Hinton: ImageNet Classification with Deep CNNs, 2012).
+ */
 export const alexnet: readonly Layer[] = parseLayers(`
   3@227->96 k11 s4
   96@27->256 k5 p2 g2
@@ -25,7 +27,9 @@ export const resnet50: readonly Layer[] = parseLayers(`
   512@28->1024 k1 s2 | 512@28->256 k1 s2 | 256@14->256 k3 p1 x6 | 256@14->1024 k1 x6 | 1024@14->256 k1 x5
   1024@14->2048 k1 s2 | 1024@14->512 k1 s2 | 512@7->512 k3 p1 x3 | 512@7->2048 k1 x3 | 2048@7->512 k1 x2`);
 
-/** An inception module: 1x1, reduced 3x3, reduced 5x5 and the projection behind the pool, filters in the paper's order. */
+/**
+ * An inception module: 1x1, reduced 3x3, reduced 5x5 and the projection behind the pool, filters in the paper's order.
+ */
 function inception(
   channels: number,
   size: number,

@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageFolder } from './packageFolder';
 
-const missing = `receptive bench: the benchmark is not part of the installed package. It runs in a clone of the repository:
+const missing = `receptive bench: the benchmark is not part of the installed package.
+It runs in a clone of the repository:
   npm ci && npm run bench -- --help
 (needed: a C++20 compiler, make and CMake)`;
 

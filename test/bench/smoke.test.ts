@@ -20,7 +20,7 @@ beforeAll(async () => {
   expect(stdout).toMatch(/^ {2}--suite NAME {7}alexnet vgg_16 /m);
 }, 60_000);
 
-it('times a small case in all directions and writes each kind of report; without compilers the peer and the peak are named', async () => {
+it('times a small case in all directions, names the absent peer and peak, and writes each kind of report', async () => {
   const [json, page, markdown] = ['json', 'html', 'md'].map((suffix) => join(folder, `results.${suffix}`));
   const { code, stdout, stderr } = await bench(
     ...[...tiny, '--dir', 'fwd,bwd_d,bwd_w', '--peers', 'onednn'],
