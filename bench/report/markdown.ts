@@ -11,8 +11,8 @@ const markdownTable = ({ head, rows }: Table): string =>
 export function markdownReport(report: Report): string {
   const notes = remarks(report).map((text) => `- ${text}`);
   return `${[
-    '# Results of the last full run',
-    'Written by the benchmark (`--markdown`); not edited by hand.',
+    '# Benchmark results',
+    'Written by the benchmark (`--markdown`); the command below repeats it.',
     legend.join(' '),
     markdownTable(factTable(report)),
     '## Summary',
