@@ -31,7 +31,7 @@ interface Problem {
 }
 
 const small = (min: number, max: number): fc.Arbitrary<number> => fc.integer({ min, max });
-const padding = fc.record({ top: small(0, 3), bottom: small(0, 3), left: small(0, 3), right: small(0, 3) });
+const sides = fc.record({ top: small(0, 3), bottom: small(0, 3), left: small(0, 3), right: small(0, 3) });
 
 const winogradProblems: fc.Arbitrary<Problem> = fc
   .record({
@@ -41,7 +41,7 @@ const winogradProblems: fc.Arbitrary<Problem> = fc
     filters: small(1, 12),
     height: small(3, 14),
     width: small(3, 40),
-    padding,
+    padding: sides,
     seed: fc.nat(),
   })
   .map(({ batch, groups, channels, filters, height, width, padding, seed }) => ({
@@ -60,7 +60,7 @@ const directProblems: fc.Arbitrary<Problem> = fc
     stride: fc.tuple(small(1, 3), small(1, 3)),
     dilation: fc.tuple(small(1, 2), small(1, 3)),
     extra: fc.tuple(small(0, 9), small(0, 40)),
-    padding,
+    padding: sides,
     seed: fc.nat(),
   })
   .map(({ batch, channels, multiplier, kernel, stride, dilation, extra, padding, seed }) => ({
