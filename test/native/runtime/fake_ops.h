@@ -62,12 +62,29 @@ inline void spread(const OpCall& call, KernelContext& context) {
   element(call.outputs[0]) = context.parallel.threads;
 }
 
+// A form of the first input: its element, negated. The call's value is the form's key.
+inline PackRequest negated(const OpCall& call) {
+  return {1024, 0, {{static_cast<std::uint64_t>(value(call)), 0, 0, 0, 0}}};
+}
+
+inline std::atomic<int> packed{0};  // how often a form was made
+
+// out = the form
+inline void from_form(const OpCall& call, KernelContext& context) {
+  auto* form = reinterpret_cast<std::int64_t*>(context.packed);
+  if (!context.packedReady) {
+    *form = -element(call.inputs[0]);
+    ++packed;
+  }
+  element(call.outputs[0]) = *form;
+}
+
 inline const Field kFields[] = {{"value", Field::Kind::integer, 1, 0}};
 
 inline OpEntry entry(const char* name, Cost (*cost)(const OpCall&), void (*run)(const OpCall&, KernelContext&),
-                     std::int64_t (*workspace)(const OpCall&, int) = none,
-                     bool (*overwrites)(const OpCall&) = nullptr) {
-  return {name, kFields, 1, 0, 2, 1, fits, cost, workspace, run, overwrites};
+                     std::int64_t (*workspace)(const OpCall&, int) = none, bool (*overwrites)(const OpCall&) = nullptr,
+                     PackRequest (*packs)(const OpCall&) = nullptr) {
+  return {name, kFields, 1, 0, 2, 1, fits, cost, workspace, run, overwrites, packs, nullptr};
 }
 
 inline const OpEntry kEntries[] = {
@@ -80,6 +97,8 @@ inline const OpEntry kEntries[] = {
     entry("spread", dear, spread, kilobyte_each),
     entry("spreadCheap", cheap, spread, kilobyte_each),
     entry("overwrite", cheap, affine, none, always),
+    entry("formed", dear, from_form, none, nullptr, negated),
+    entry("formedCheap", cheap, from_form, none, nullptr, negated),
 };
 
 inline const OpSet& ops() {

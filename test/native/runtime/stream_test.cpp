@@ -367,8 +367,60 @@ void two_streams() {
 
 }  // namespace
 
+// A packed form is made once per storage and key, again after a write, and never by a call that did not run.
+void packed_forms() {
+  Fixture f;
+  for (const char* name : {"formed", "formedCheap"}) {
+    fake::packed = 0;
+    const Number x = f.number(3);
+    const std::int64_t held = f.allocator.stats().allocated;
+    for (int i = 0; i < 4; ++i) {
+      const Number y = f.call(name, i % 2, {x});
+      EXPECT(f.value(y) == -3, "%s: %lld", name, static_cast<long long>(f.value(y)));
+      f.drop(y);
+    }
+    EXPECT(fake::packed == 2, "%s: %d forms made", name, fake::packed.load());
+    EXPECT(f.allocator.stats().allocated > held, "the forms are kept");
+
+    const Number written = f.call("accumulate", 4, {}, &x);
+    f.stream.written(*written.block);
+    f.drain();
+    EXPECT(f.allocator.stats().allocated == held, "a write drops the forms");
+    const Number after = f.call(name, 0, {x});
+    EXPECT(f.value(after) == -7, "%s: %lld", name, static_cast<long long>(f.value(after)));
+    EXPECT(fake::packed == 3, "%s: %d forms made", name, fake::packed.load());
+    f.drop(after);
+
+    // Queued behind one another: the tasks of a dropped form and of its successor in the same memory.
+    std::vector<Number> results;
+    for (int i = 0; i < 200; ++i) {
+      results.push_back(f.call(name, 0, {x}));
+      f.stream.written(*f.call("accumulate", 1, {}, &x).block);
+    }
+    for (int i = 0; i < 200; ++i) {
+      EXPECT(f.value(results[static_cast<std::size_t>(i)]) == -7 - i, "%s: result %d", name, i);
+      f.drop(results[static_cast<std::size_t>(i)]);
+    }
+    f.drop(x);
+    f.drain();
+  }
+
+  // The second input is poisoned, so the call does not run and makes no form.
+  const Number x = f.number(5);
+  const Number bad = f.call("picky", 12);
+  fake::packed = 0;
+  const Number y = f.call("formed", 0, {x, bad});
+  f.value(y);
+  EXPECT(f.failure != nullptr && fake::packed == 0, "a poisoned call runs nothing");
+  const Number z = f.call("formed", 0, {x});
+  EXPECT(f.value(z) == -5 && fake::packed == 1, "the next call makes the form");
+  f.drop_all(x, bad, y, z);
+  f.drain();
+}
+
 int main() {
   order();
+  packed_forms();
   inline_rule();
   threads_and_workspace();
   no_room_for_workspace();
