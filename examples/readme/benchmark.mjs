@@ -8,7 +8,9 @@ setNumThreads(1);
 console.log(`${devices()[0].name}, ${devices()[0].target}, threads: ${getNumThreads()}`);
 
 // Candidates come first; `declined` says why another one cannot do it.
-const candidates = convAlgorithms(input.shape, weight.shape, options).filter(({ declined }) => declined === null);
+const candidates = convAlgorithms(input.shape, weight.shape, options)
+  .filter(({ declined }) => declined === null)
+  .map(({ name, variant, ...needs }) => ({ name: variant ?? name, ...needs }));
 
 /** Seconds of one run. The call returns when the work is queued, so the clock stops after synchronize(). */
 async function seconds(algorithm) {

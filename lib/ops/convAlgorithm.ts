@@ -16,7 +16,7 @@ export type WinogradVariant = 'winogradF2' | 'winogradF4';
  */
 export type ConvAlgorithmName = 'implicit' | 'im2col' | 'direct' | 'winograd';
 
-/** Names that this version knows and does not have: an UnsupportedError, not a misspelling. @internal */
+/** Names that this version knows and does not have: an UnsupportedError, not a misspelling. */
 export const plannedAlgorithms = ['cudnn'] as const;
 export type PlannedAlgorithmName = (typeof plannedAlgorithms)[number];
 

@@ -1,6 +1,6 @@
 // Convolution and pooling of the target that this file is compiled for, against plain loops: random geometries with
-// different numbers on every side, small integers so that results compare exactly, both layouts, both algorithms, one
-// thread and three.
+// different numbers on every side, small integers so that results compare exactly, both layouts, several algorithms,
+// one thread and three.
 #include "executor.h"
 #include "ops/conv2d.h"
 #include "ops/matmul.h"
@@ -126,6 +126,49 @@ void convolution(const Problem& p) {
       expect_equal(input, dx, algorithm == 0 ? "conv2dInput implicit" : "conv2dInput im2col", p);
       EXPECT(call("conv2dWeight").in(x).in(g).out(filter).run(threads) == nullptr, "refused %s", p.text().c_str());
       expect_equal(filter, dw, algorithm == 0 ? "conv2dWeight implicit" : "conv2dWeight im2col", p);
+    }
+  }
+}
+
+// Both variants of winograd, forward and gradient by input. Filters are multiples of 576, so that float64 is exact.
+template <class T>
+void winograd(Problem p) {
+  p.r = p.s = 3, p.sh = p.sw = p.dh = p.dw = 1, p.nhwc = false;
+  p.oh = p.h + p.top + p.bottom - 2, p.ow = p.w + p.left + p.right - 2;
+  if (p.oh <= 0 || p.ow <= 0) return;
+  const auto list = t::Conv2dFamily<t::Executor>::list();
+  Guarded<T> x(std::size_t(p.n) * p.c * p.h * p.w), weight(std::size_t(p.k) * (p.c / p.groups) * 9);
+  Guarded<T> g(std::size_t(p.n) * p.k * p.oh * p.ow);
+  fill(x), fill(weight), fill(g);
+  for (std::size_t i = 0; i < weight.size; ++i) weight[i] *= 576;
+  std::vector<T> y(g.size, T{0}), dx(x.size, T{0});
+  p.taps([&](int i, int o, int oy, int ox, int q, int r, int s, int iy, int ix) {
+    const int channel = o / (p.k / p.groups) * (p.c / p.groups) + q;
+    y[p.out(i, o, oy, ox, p.k)] += x[p.in(i, channel, iy, ix)] * weight[p.weight(o, q, r, s)];
+    dx[p.in(i, channel, iy, ix)] += g[p.out(i, o, oy, ox, p.k)] * weight[p.weight(o, q, r, s)];
+  });
+  const auto expect_near = [&](Guarded<T>& got, const std::vector<T>& want, const char* what) {
+    EXPECT(got.intact(), "%s wrote outside its output (%s)", what, p.text().c_str());
+    const double bound = sizeof(T) == 8 ? 0 : 5e-5 * 576 * 16 * 9 * (p.c + p.k);
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      if (std::fabs(double(got[i]) - double(want[i])) <= bound) continue;
+      EXPECT(false, "%s[%zu] = %g, expected %g (%s)", what, i, double(got[i]), double(want[i]), p.text().c_str());
+      return;
+    }
+  };
+  for (const int algorithm : {2, 3}) {
+    for (const int threads : {1, 3}) {
+      const auto call = [&](const char* name) {
+        Call c(list, name);
+        p.describe(c);
+        c.set("filters", {double(p.k)}).set("groups", {double(p.groups)}).set("algorithm", {double(algorithm)});
+        return c;
+      };
+      Guarded<T> forward(y.size()), input(dx.size());
+      EXPECT(call("conv2d").in(x).in(weight).out(forward).run(threads) == nullptr, "refused %s", p.text().c_str());
+      expect_near(forward, y, algorithm == 2 ? "winograd F2" : "winograd F4");
+      EXPECT(call("conv2dInput").in(weight).in(g).out(input).run(threads) == nullptr, "refused %s", p.text().c_str());
+      expect_near(input, dx, algorithm == 2 ? "winograd F2, gradient" : "winograd F4, gradient");
     }
   }
 }
@@ -272,6 +315,8 @@ int main() {
     const Problem p = Problem::random();
     convolution<float>(p);
     convolution<double>(p);
+    winograd<float>(p);
+    winograd<double>(p);
     pooling<float>(p);
     pooling<double>(p);
   }

@@ -23,7 +23,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       groups,
       layout,
       ...windowOptions(),
-      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit']) }),
+      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit', 'winograd', 'winogradF2', 'winogradF4', 'direct']) }),
     };
     // The window fits, whatever the padding and dilation.
     const weight = [k, c / groups, integer(1, 2), integer(1, 3)];
