@@ -129,6 +129,16 @@ function dispatchAnything() {
   run();
 }
 
+/** Asks what an op would need, with a recipe's attributes and with hostile ones. */
+function needs() {
+  const { op, attrs } = recipe(below);
+  words.set([chance(0.9) ? opNumbers.get(op) : below(ops.length), 0, below(dtypes.length)]);
+  for (const [i, value] of attrs.entries()) numbers[i] = chance(0.1) ? pick([2 ** 31, 2 ** 20, 4096]) : value;
+  spoil(0.3, 3, attrs.length);
+  addon.needs();
+  if (!(numbers[0] >= 0 && numbers[1] >= 0)) throw new Error(`${op} needs ${numbers[0]} and ${numbers[1]} bytes`);
+}
+
 function dispatchRecipe() {
   const { op, inputs, outputs, attrs } = recipe(below);
   const operands = inputs.map(([dtype, shape]) => create(dtype, shape, 0));
@@ -214,6 +224,7 @@ const actions = [
   ...Array(2).fill(release),
   view,
   read,
+  needs,
   () => pick(others)(),
 ];
 console.log(`seed ${seed}, ${seconds} s, ${ops.length} ops`);

@@ -20,11 +20,22 @@ export function recipe(below) {
     return { kernel, stride, dilation, padding, h, w, oh, ow };
   };
 
+  /** 3x3 windows of stride 1, which winograd computes. */
+  const dense = () => {
+    const [h, w] = [3 + below(9), 3 + below(20)];
+    const padding = [below(3), below(3), below(3), below(3)];
+    const [oh, ow] = [h + padding[0] + padding[1] - 2, w + padding[2] + padding[3] - 2];
+    return { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], padding, h, w, oh, ow };
+  };
+
   const convolution = () => {
-    const { kernel, stride, dilation, padding, h, w, oh, ow } = window();
+    const algorithm = below(5);
+    const [winograd, direct] = [algorithm === 2 || algorithm === 3, algorithm === 4];
+    const { kernel, stride, dilation, padding, h, w, oh, ow } = winograd ? dense() : window();
     const groups = 1 + below(2);
-    const [channels, filters] = [c * groups, k * groups];
-    const nhwc = below(2);
+    const perGroup = direct ? 1 : c;
+    const [channels, filters] = [perGroup * groups, k * groups];
+    const nhwc = winograd || direct ? 0 : below(2);
     const image = (depth, height, width) => (nhwc ? [n, height, width, depth] : [n, depth, height, width]);
     const attrs = [
       n,
@@ -40,10 +51,10 @@ export function recipe(below) {
       ...dilation,
       groups,
       nhwc,
-      below(2),
+      algorithm,
     ];
     const x = [float, image(channels, h, w)];
-    const weight = [float, [filters, c, ...kernel]];
+    const weight = [float, [filters, perGroup, ...kernel]];
     const y = [float, image(filters, oh, ow)];
     const columns = [float, [n, channels * kernel[0] * kernel[1], oh * ow]];
     if (nhwc === 0 && below(3) === 0) {

@@ -23,12 +23,29 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       groups,
       layout,
       ...windowOptions(),
-      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit', 'winograd', 'winogradF2', 'winogradF4', 'direct']) }),
+      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit']) }),
     };
     // The window fits, whatever the padding and dilation.
     const weight = [k, c / groups, integer(1, 2), integer(1, 3)];
     return { x, w: weight, y: outputShape(x, weight, options), options };
   };
+
+  // What winograd or direct compute; `byWeight`: the gradient by weight is asked for too.
+  const special = (byWeight) => {
+    const depthwise = byWeight || chance(0.5);
+    const groups = depthwise ? integer(1, 4) : pick([1, 2]);
+    const [c, k] = [depthwise ? groups : groups * integer(1, 4), groups * integer(1, 3)];
+    const x = [integer(0, 2), c, integer(3, 12), integer(3, 20)];
+    const options = {
+      groups,
+      padding: pick([1, 2, [0, 1], { top: 1, bottom: 0, left: 2, right: 1 }]),
+      algorithm: depthwise ? 'direct' : pick(['winograd', 'winogradF2', 'winogradF4']),
+      ...(depthwise ? maybe({ stride: pick([1, 2, [2, 1]]) }) : {}),
+    };
+    const weight = [k, c / groups, 3, 3];
+    return { x, w: weight, y: outputShape(x, weight, options), options };
+  };
+  const anyConvolution = (byWeight) => (chance(0.3) ? special(byWeight) : convolution());
 
   const image = () => [integer(0, 2), integer(1, 3), integer(4, 8), integer(5, 9)];
   const pooling = () => ({ kernelSize: pick([2, [2, 3], 1]), ...windowOptions(), ...maybe({ ceilMode: chance(0.5) }) });
@@ -65,7 +82,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     randn: () => [shape(), maybe({ dtype: float() })],
     randint: () => [-3, 9, shape()],
     conv2d: () => {
-      const { x, w, options } = convolution();
+      const { x, w, options } = anyConvolution(false);
       return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]) }) }];
     },
     convOutputSize: () => {
@@ -73,7 +90,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       return [x, w, options];
     },
     convAlgorithms: () => {
-      const { x, w, options } = convolution();
+      const { x, w, options } = anyConvolution(false);
       return [x, w, options];
     },
     im2col: () => [tensor(image()), { kernelSize: pick([1, 2, [2, 3]]), ...windowOptions() }],
@@ -154,16 +171,16 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
 
   const gradients = {
     conv2dInput: () => {
-      const { x, w, y, options } = convolution();
+      const { x, w, y, options } = anyConvolution(false);
       return [x, tensor(w), tensor(y), options];
     },
     conv2dWeight: () => {
-      const { x, w, y, options } = convolution();
+      const { x, w, y, options } = anyConvolution(true);
       return [tensor(x), w, tensor(y), options];
     },
     conv2dBias: () => [tensor([2, 4, 4, 4]), {}],
     conv2d: () => {
-      const { x, w, y, options } = convolution();
+      const { x, w, y, options } = anyConvolution(true);
       return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5), biasGrad: false }) }];
     },
     maxPool2d: () => [tensor([1, 2, 2, 3]), tensor([1, 2, 2, 3], 'int32'), [1, 2, 4, 6], { kernelSize: 2 }],
