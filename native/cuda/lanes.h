@@ -24,6 +24,25 @@ RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N>, Pack<T, N> high) {
   return high;
 }
 
+// Nothing to do: the other threads hide the latency.
+template <int kCount, class T>
+RECEPTIVE_FN void prefetch_ahead(const T*) {}
+
+// One lane, which is inside or not.
+template <class T, int N>
+class LaneRange {
+ public:
+  RECEPTIVE_FN static LaneRange within(std::int64_t first, std::int64_t limit) {
+    return LaneRange(static_cast<std::uint64_t>(first) < static_cast<std::uint64_t>(limit));
+  }
+  RECEPTIVE_FN Pack<T, N> load(const T* src, Pack<T, N> other) const { return in_ ? Pack<T, N>(*src) : other; }
+  RECEPTIVE_FN Pack<T, N> choose(T inside, T outside) const { return Pack<T, N>(in_ ? inside : outside); }
+
+ private:
+  RECEPTIVE_FN explicit LaneRange(bool in) : in_(in) {}
+  bool in_;
+};
+
 }  // namespace memory
 
 template <int N, bool kFull>

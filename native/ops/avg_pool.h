@@ -5,7 +5,8 @@
 // gathers per input element.
 #pragma once
 
-#include "window.h"
+#include "strip.h"
+#include "window_sums.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -35,12 +36,13 @@ RECEPTIVE_FN Pack<T, N> tap_counts(const Axis& x, std::int64_t begin, int active
   return counts;
 }
 
-template <class T>
+// NCHW: as MaxPoolPlanes.
+template <class T, int kStride, int kKernel>
 struct AvgPoolPlanes {
   using Element = T;
   static constexpr bool kOverlap = true;
   AvgPoolPlan<T> plan;
-  Range inside;
+  Range interior;
 
   struct Row {
     const T* plane;
@@ -50,33 +52,114 @@ struct AvgPoolPlanes {
     T down;  // vertical count of the divisor
   };
 
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t plane = i / plan.y.output;
-    const std::int64_t oy = i - plane * plan.y.output;
+  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
+  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t oy) const {
     const std::int64_t first = plan.y.first(oy);
-    return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first), i * plan.x.output,
+    return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first),
+               (plane * plan.y.output + oy) * plan.x.output,
                static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
   }
+  RECEPTIVE_FN Range inside(const Row& row) const {
+    return kKernel == 0 || row.taps.end - row.taps.begin == kKernel ? interior : Range{0, 0};
+  }
 
-  template <class P>
+  template <class P, bool kInside>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    if constexpr (kKernel > 0) {
+      strip<P, kInside>(row, begin, p);
+    } else if (plan.x.dilation == 1 && (plan.x.stride > 2 || plan.x.kernel > kMostTaps)) {
+      sums<P, kInside>(row, begin, p);
+    } else if (!kInside && plan.x.kernel > plan.x.input) {
+      lane_by_lane(row, begin, p.active);
+    } else {
+      taps<P, kInside>(row, begin, p);
+    }
+  }
+
+ private:
+  static constexpr int kMostTaps = 8;  // that are added one by one
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void strip(const Row& row, std::int64_t begin, P p) const {
+    constexpr int N = P::count;
+    using S = Strip<kStride, kKernel, T, N>;
+    const std::int64_t first = plan.x.first(begin);
+    const StripReader<kInside, kStride, kKernel, T, N> reader(first, plan.x.input);
+    const std::int64_t step = plan.y.dilation * plan.x.input;
+    const T* line = row.plane + row.first * plan.x.input + row.taps.begin * step + first;
+    const int rows = kInside ? kKernel : static_cast<int>(row.taps.end - row.taps.begin);
+    prefetch_strip<kStride, N>(line, step);
+    S sum;
+    for (auto& part : sum.part) part = Pack<T, N>(T(0));
+#pragma GCC unroll 3
+    for (int r = 0; r < rows; ++r) {
+      const S v = reader.read(line, T(0));
+#pragma GCC unroll 3
+      for (int k = 0; k < S::kParts; ++k) sum.part[k] += v.part[k];
+      line += step;
+    }
+    if constexpr (kInside) {
+      p.store(plan.output + row.out + begin, across(sum) / Pack<T, N>(T(kKernel * kKernel)));
+    } else {
+      p.store(plan.output + row.out + begin, across(sum) / (counts<N>(begin, p.active, reader) * Pack<T, N>(row.down)));
+    }
+  }
+
+  template <int N>
+  RECEPTIVE_FN static Pack<T, N> across(const Strip<kStride, kKernel, T, N>& strip) {
+    const auto two = strip.template tap<0>() + strip.template tap<1>();
+    if constexpr (kKernel == 2) return two;
+    if constexpr (kKernel == 3) return two + strip.template tap<2>();
+  }
+
+  // The horizontal counts of N outputs.
+  template <int N, class Reader>
+  RECEPTIVE_FN Pack<T, N> counts(std::int64_t begin, int active, const Reader& inside_input) const {
+    const Axis& x = plan.x;
+    if (!plan.count_padding) return across(inside_input.ones());
+    const std::int64_t first = begin * x.stride;  // counted from the padding's first element
+    const std::int64_t padded = x.before + x.input + x.after;
+    if (first + (active - 1) * x.stride + x.kernel <= padded) return Pack<T, N>(T(kKernel));
+    return across(Reader(first, padded).ones());
+  }
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void sums(const Row& row, std::int64_t begin, P p) const {
+    const Axis& x = plan.x;
+    const std::int64_t step = plan.y.dilation * x.input;
+    const T* line = row.plane + row.first * x.input + row.taps.begin * step;
+    const auto sum =
+        window_sums<P::count>(line, step, row.taps.end - row.taps.begin, p.active,
+                              [&](int l) RECEPTIVE_INLINE_LAMBDA {
+                                const std::int64_t first = x.first(begin + l);
+                                const Range taps = kInside ? Range{0, x.kernel} : taps_inside(x, first);
+                                return Range{first + taps.begin, first + taps.end};
+                              });
+    finish<P, kInside>(row, begin, p, sum);
+  }
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void taps(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
     const Axis& x = plan.x;
-    if (x.kernel > x.input) return lane_by_lane(row, begin, p.active);
-    const bool interior_tile = begin >= inside.begin && begin + N <= inside.end;
     Pack<T, N> sum(T{0});
     for (std::int64_t r = row.taps.begin; r < row.taps.end; ++r) {
       const T* line = row.plane + (row.first + r * plan.y.dilation) * x.input;
       std::int64_t ix = x.first(begin);
-      for (std::int64_t s = 0; s < x.kernel; ++s, ix += x.dilation)
+      for (std::int64_t s = 0; s < x.kernel; ++s, ix += x.dilation) {
         sum += p.load_strided(line, ix, x.stride, x.input, T{0});
+      }
     }
-    const Pack<T, N> across =
-        interior_tile ? Pack<T, N>(static_cast<T>(x.kernel)) : tap_counts<T, N>(x, begin, p.active, plan.count_padding);
-    p.store(plan.output + row.out + begin, sum / (across * Pack<T, N>(row.down)));
+    finish<P, kInside>(row, begin, p, sum);
   }
 
- private:
+  template <class P, bool kInside>
+  RECEPTIVE_FN void finish(const Row& row, std::int64_t begin, P p, Pack<T, P::count> sum) const {
+    const auto across = kInside ? Pack<T, P::count>(static_cast<T>(plan.x.kernel))
+                                : tap_counts<T, P::count>(plan.x, begin, p.active, plan.count_padding);
+    p.store(plan.output + row.out + begin, sum / (across * Pack<T, P::count>(row.down)));
+  }
+
   // Windows wider than the input: most taps miss it.
   RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
     for (std::int64_t ox = begin; ox < begin + count; ++ox) {
@@ -277,14 +360,16 @@ struct AdaptiveAvgPool {
       }
       p.store(output + row.out + begin, sum / Pack<T, P::count>(height * static_cast<T>(across.end - across.begin)));
     } else {
+      constexpr int N = P::count;
+      Range across[N];
+      Pack<T, N> width(T(1));
       for (int l = 0; l < p.active; ++l) {
-        const Range across = adaptive_window(begin + l, x.input, x.output);
-        T sum{0};
-        for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
-          for (std::int64_t ix = across.begin; ix < across.end; ++ix) sum += row.from[iy * x.input + ix];
-        }
-        output[row.out + begin + l] = sum / (height * static_cast<T>(across.end - across.begin));
+        across[l] = adaptive_window(begin + l, x.input, x.output);
+        width.set(l, static_cast<T>(across[l].end - across[l].begin));
       }
+      const auto sum = window_sums<N>(row.from + row.down.begin * x.input, x.input, row.down.end - row.down.begin,
+                                      p.active, [&](int l) RECEPTIVE_INLINE_LAMBDA { return across[l]; });
+      p.store(output + row.out + begin, sum / (width * Pack<T, N>(height)));
     }
   }
 };

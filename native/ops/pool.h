@@ -28,6 +28,24 @@ RECEPTIVE_FN Axis horizontal(const PoolAttrs& a) {
   return Axis{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w};
 }
 
+// Horizontal numbers of a window as the compiler knows them; 0 where it does not.
+template <int kStride, int kKernel>
+struct KnownWindow {
+  static constexpr int stride = kStride, kernel = kKernel;
+};
+
+// The usual windows have loops of their own, in float32 only: each costs some KiB.
+template <class T, class F>
+RECEPTIVE_FN void with_window(const Axis& y, const Axis& x, F&& run) {
+  if constexpr (sizeof(T) == 4) {
+    const bool dense = x.dilation == 1 && y.kernel == x.kernel;
+    if (dense && x.stride == 2 && x.kernel == 2) return run(KnownWindow<2, 2>{});
+    if (dense && x.stride == 2 && x.kernel == 3) return run(KnownWindow<2, 3>{});
+    if (dense && x.stride == 1 && x.kernel == 3) return run(KnownWindow<1, 3>{});
+  }
+  run(KnownWindow<0, 0>{});
+}
+
 // What all pooling ops share: the schema, the guard, the cost.
 struct PoolBase {
   using Attrs = PoolAttrs;
@@ -91,23 +109,14 @@ struct MaxPool2dOp : PoolBase {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
         return;
       }
-      // The usual windows have loops of their own, in float32 only: each costs 10 KiB.
-      if constexpr (sizeof(T) == 4) {
-        const bool dense = plan.x.dilation == 1 && plan.y.kernel == plan.x.kernel;
-        if (dense && plan.x.stride == 2 && plan.x.kernel == 2) return planes<T, 2, 2>(executor, plan, a);
-        if (dense && plan.x.stride == 2 && plan.x.kernel == 3) return planes<T, 2, 3>(executor, plan, a);
-        if (dense && plan.x.stride == 1 && plan.x.kernel == 3) return planes<T, 1, 3>(executor, plan, a);
-      }
-      planes<T, 0, 0>(executor, plan, a);
+      with_window<T>(plan.y, plan.x, [&](auto window) {
+        executor.planes(a.batch * a.channels, a.output.h, a.output.w,
+                        MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
+      });
     });
   }
 
  private:
-  template <class T, int kStride, int kKernel>
-  static void planes(X& executor, const MaxPoolPlan<T>& plan, const PoolAttrs& a) {
-    executor.planes(a.batch * a.channels, a.output.h, a.output.w,
-                    MaxPoolPlanes<T, kIndices, kStride, kKernel>{plan, interior(plan.x)});
-  }
 
   // Every window has a tap inside the input.
   static bool covered(const Axis& axis) {
@@ -155,6 +164,14 @@ struct MaxPool2dGradOp : PoolBase {
   }
 };
 
+template <class T, class X>
+void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
+  with_window<T>(plan.y, plan.x, [&](auto window) {
+    executor.planes(planes, plan.y.output, plan.x.output,
+                    AvgPoolPlanes<T, window.stride, window.kernel>{plan, interior(plan.x)});
+  });
+}
+
 template <class X>
 struct AvgPool2dOp : PoolBase {
   static constexpr const char* name = "avgPool2d";
@@ -175,7 +192,7 @@ struct AvgPool2dOp : PoolBase {
       if (a.nhwc) {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, AvgPoolPixels<T>{plan});
       } else {
-        executor.rows(a.batch * a.channels * a.output.h, a.output.w, AvgPoolPlanes<T>{plan, interior(plan.x)});
+        average_planes(executor, a.batch * a.channels, plan);
       }
     });
   }
@@ -250,6 +267,11 @@ struct AdaptiveAvgPool2dOp : PoolBase {
   }
 
  private:
+  static Axis tiling(const Axis& axis) {
+    const std::int64_t size = axis.input / axis.output;
+    return Axis{axis.input, axis.output, size, size, 0, 0, 1};
+  }
+
   template <class T, bool kNhwc>
   static void bodies(X& executor, const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
@@ -261,6 +283,10 @@ struct AdaptiveAvgPool2dOp : PoolBase {
       executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
                     AdaptiveAvgPoolGrad<T, kNhwc>{from, to, a.channels, y, x});
     } else {
+      if (!kNhwc && y.input % y.output == 0 && x.input % x.output == 0) {
+        // Windows side by side: what is left of the formula is a plain window.
+        return average_planes(executor, lines, AvgPoolPlan<T>{from, to, a.channels, tiling(y), tiling(x), false});
+      }
       executor.rows(lines * y.output * (kNhwc ? x.output : 1), kNhwc ? a.channels : x.output,
                     AdaptiveAvgPool<T, kNhwc>{from, to, a.channels, y, x});
     }
