@@ -15,8 +15,10 @@ namespace receptive::RECEPTIVE_TARGET {
 
 namespace memory {
 
-// Bits [begin, end) of a lane mask.
+// Bits [begin, end) of a mask of N lanes.
+template <int N>
 RECEPTIVE_FN std::uint64_t lane_bits(int begin, int end) {
+  if constexpr (N < 32) return ((1u << end) - 1) & ~((1u << begin) - 1);
   const std::uint64_t below_end = end >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << end) - 1;
   return below_end & ~((std::uint64_t{1} << begin) - 1);
 }
@@ -36,7 +38,7 @@ class LaneRange {
  public:
   RECEPTIVE_FN LaneRange(int begin, int end) : begin_(begin), end_(end) {
 #if defined(__AVX512F__)
-    bits_ = lane_bits(begin, end);
+    bits_ = lane_bits<N>(begin, end);
 #elif defined(__AVX2__)
     if constexpr (kMask) mask_ = lane_mask<SignedOf<T>, N>(begin, end);
 #endif
@@ -107,7 +109,7 @@ template <class T, int N>
 RECEPTIVE_FN void store_some(T* dst, int count, Pack<T, N> value) {
   [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
 #if defined(__AVX512F__)
-  const std::uint64_t bits = lane_bits(0, count);
+  const std::uint64_t bits = lane_bits<N>(0, count);
 #define RECEPTIVE_MASKED_STORE(total, each, vector, op, mask) \
   if constexpr (bytes == total && sizeof(T) == each)          \
     return op(dst, static_cast<mask>(bits), reinterpret_cast<vector>(value.v));

@@ -87,17 +87,15 @@ struct AvgPoolPlanes {
     const StripReader<kInside, kStride, kKernel, T, N> reader(first, plan.x.input);
     const std::int64_t step = plan.y.dilation * plan.x.input;
     const T* line = row.plane + row.first * plan.x.input + row.taps.begin * step + first;
-    const int rows = kInside ? kKernel : static_cast<int>(row.taps.end - row.taps.begin);
     prefetch_strip<kStride, N>(line, step);
     S sum;
     for (auto& part : sum.part) part = Pack<T, N>(T(0));
-#pragma GCC unroll 3
-    for (int r = 0; r < rows; ++r) {
-      const S v = reader.read(line, T(0));
-#pragma GCC unroll 3
-      for (int k = 0; k < S::kParts; ++k) sum.part[k] += v.part[k];
-      line += step;
-    }
+    for_rows<kInside, kKernel>(0, row.taps.end - row.taps.begin, [&](std::int64_t r) RECEPTIVE_INLINE_LAMBDA {
+      const S v = reader.read(line + r * step, T(0));
+      sum.part[0] += v.part[0];
+      sum.part[1] += v.part[1];
+      if constexpr (S::kParts == 3) sum.part[2] += v.part[2];
+    });
     if constexpr (kInside) {
       p.store(plan.output + row.out + begin, across(sum) / Pack<T, N>(T(kKernel * kKernel)));
     } else {

@@ -67,46 +67,61 @@ struct MaxPoolPlanes {
   template <class V, int N>
   using StripOf = Strip<kStride, kKernel, V, N>;
 
+  // For each element of a strip the largest of its rows and, where indices are asked for, the flat index of that row.
+  template <int N>
+  struct Folded {
+    StripOf<T, N> best;
+    StripOf<std::int32_t, N> row;
+    NanWatch<T, N> nan;
+
+    template <int k>
+    RECEPTIVE_FN void take(const StripOf<T, N>& v, std::int32_t at) {
+      if constexpr (kIndices) {
+        const auto higher = v.part[k] > best.part[k];
+        row.part[k] = select(convert_mask<std::int32_t>(higher), Pack<std::int32_t, N>(at), row.part[k]);
+        best.part[k] = select(higher, v.part[k], best.part[k]);
+      } else {
+        best.part[k] = maximum_ordered(best.part[k], v.part[k]);
+      }
+    }
+    RECEPTIVE_FN void watch(const StripOf<T, N>& v) {
+      nan.see(v.part[0], v.part[1]);
+      if constexpr (StripOf<T, N>::kParts == 3) nan.see(v.part[2]);
+    }
+  };
+
   template <class P, bool kInside>
   RECEPTIVE_FN void strip(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
     const std::int64_t first = plan.x.first(begin);
-    const std::int64_t iy = row.first + row.taps.begin * plan.y.dilation;
     const StripReader<kInside, kStride, kKernel, T, N> reader(first, plan.x.input);
-    const T* line = row.plane + iy * plan.x.input + first;
     const std::int64_t step = plan.y.dilation * plan.x.input;
-    const int rows = kInside ? kKernel : static_cast<int>(row.taps.end - row.taps.begin);
+    const std::int64_t top = row.first * plan.x.input + row.taps.begin * step;
+    const T* line = row.plane + top + first;
     prefetch_strip<kStride, N>(line, step);
-    NanWatch<T, N> nan;
-    auto best = reader.read(line, Lowest<T>::value);
-    watch(nan, best);
-    [[maybe_unused]] Rows<N> where(static_cast<std::int32_t>(iy * plan.x.input));
-#pragma GCC unroll 3
-    for (int r = 1; r < rows; ++r) {
-      line += step;
-      const auto v = reader.read(line, Lowest<T>::value);
-      watch(nan, v);
-#pragma GCC unroll 3
-      for (int k = 0; k < StripOf<T, N>::kParts; ++k) {
-        if constexpr (kIndices) {
-          const auto higher = v.part[k] > best.part[k];
-          where.strip.part[k] =
-              select(convert_mask<std::int32_t>(higher),
-                     Pack<std::int32_t, N>(static_cast<std::int32_t>(iy * plan.x.input + r * step)), where.strip.part[k]);
-          best.part[k] = select(higher, v.part[k], best.part[k]);
-        } else {
-          best.part[k] = maximum_ordered(best.part[k], v.part[k]);
-        }
-      }
+    Folded<N> folded;
+    folded.best = reader.read(line, Lowest<T>::value);
+    folded.watch(folded.best);
+    if constexpr (kIndices) {
+      for (auto& part : folded.row.part) part = Pack<std::int32_t, N>(static_cast<std::int32_t>(top));
     }
+    for_rows<kInside, kKernel>(1, row.taps.end - row.taps.begin, [&](std::int64_t r) RECEPTIVE_INLINE_LAMBDA {
+      const auto v = reader.read(line + r * step, Lowest<T>::value);
+      folded.watch(v);
+      const auto at = static_cast<std::int32_t>(top + r * step);
+      folded.template take<0>(v, at);
+      folded.template take<1>(v, at);
+      if constexpr (StripOf<T, N>::kParts == 3) folded.template take<2>(v, at);
+    });
+    const auto& [best, where, nan] = folded;
     if (nan.any()) return lane_by_lane(MaxPoolPlanes(*this), Row(row), begin, p.active);
     if constexpr (kIndices) {
       const auto lane = iota<std::int32_t, N>() * static_cast<std::int32_t>(kStride) + static_cast<std::int32_t>(first);
       Pack<T, N> value = best.template tap<0>();
-      Pack<std::int32_t, N> index = where.strip.template tap<0>() + lane;
-      earlier_of(value, index, best.template tap<1>(), where.strip.template tap<1>() + (lane + 1));
+      Pack<std::int32_t, N> index = where.template tap<0>() + lane;
+      earlier_of(value, index, best.template tap<1>(), where.template tap<1>() + (lane + 1));
       if constexpr (kKernel == 3) {
-        earlier_of(value, index, best.template tap<2>(), where.strip.template tap<2>() + (lane + 2));
+        earlier_of(value, index, best.template tap<2>(), where.template tap<2>() + (lane + 2));
       }
       if constexpr (!kInside) {
         // Padding cannot be told from a window of -Infinity.
@@ -120,21 +135,6 @@ struct MaxPoolPlanes {
       if constexpr (kKernel == 3) value = maximum_ordered(value, best.template tap<2>());
       p.store(plan.output + row.out + begin, value);
     }
-  }
-
-  // For each element of a strip, the flat index of the row it was found in.
-  template <int N>
-  struct Rows {
-    StripOf<std::int32_t, N> strip;
-    RECEPTIVE_FN explicit Rows(std::int32_t row) {
-      for (auto& part : strip.part) part = Pack<std::int32_t, N>(row);
-    }
-  };
-
-  template <int N>
-  RECEPTIVE_FN static void watch(NanWatch<T, N>& nan, const StripOf<T, N>& strip) {
-    nan.see(strip.part[0], strip.part[1]);
-    if constexpr (StripOf<T, N>::kParts == 3) nan.see(strip.part[2]);
   }
 
   // The larger of the two, of equals the one with the lower index.

@@ -4,6 +4,7 @@
 #include "avg_pool.h"
 #include "index_check.h"
 #include "max_pool.h"
+#include "reduce.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -164,6 +165,27 @@ struct MaxPool2dGradOp : PoolBase {
   }
 };
 
+// Windows that are whole planes, without padding: a mean over the positions of a plane (NCHW) or of an image (NHWC).
+struct WholePlanes {
+  std::int64_t outer, n, inner;
+
+  RECEPTIVE_FN explicit WholePlanes(const PoolAttrs& a)
+      : outer(a.nhwc ? a.batch : a.batch * a.channels), n(a.height * a.width), inner(a.nhwc ? a.channels : 1) {}
+
+  template <class T>
+  static std::int64_t workspace(const PoolAttrs& a, int threads) {
+    const WholePlanes p(a);
+    return reduce_workspace<SumBody<T, T, T>>(p.outer, p.n, p.inner, threads);
+  }
+  template <class T, class X>
+  static void mean(X& executor, const PoolAttrs& a, const OpCall& call) {
+    const WholePlanes p(a);
+    executor.reduce(p.outer, p.n, p.inner,
+                    SumBody<T, T, T>{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(call.outputs[0].data),
+                                     static_cast<T>(p.n)});
+  }
+};
+
 template <class T, class X>
 void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
   with_window<T>(plan.y, plan.x, [&](auto window) {
@@ -178,11 +200,19 @@ struct AvgPool2dOp : PoolBase {
   static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
 
   static const char* check(const OpCall& call) { return check_sizes(call, call.inputs[0], call.outputs[0]); }
+  static std::int64_t workspace(const OpCall& call, int threads) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (!whole(a)) return 0;
+    std::int64_t bytes = 0;
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) { bytes = WholePlanes::workspace<decltype(tag)>(a, threads); });
+    return bytes;
+  }
 
   static void run(X& executor, const OpCall& call) {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       const auto& a = attrs_of<PoolAttrs>(call);
+      if (whole(a)) return WholePlanes::mean<T>(executor, a, call);
       const AvgPoolPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
                                 static_cast<T*>(call.outputs[0].data),
                                 a.channels,
@@ -195,6 +225,14 @@ struct AvgPool2dOp : PoolBase {
         average_planes(executor, a.batch * a.channels, plan);
       }
     });
+  }
+
+ private:
+  static bool whole(const PoolAttrs& a) {
+    const auto one = [](const Axis& axis) {
+      return axis.output == 1 && axis.before == 0 && axis.after == 0 && axis.kernel == axis.input && axis.dilation == 1;
+    };
+    return one(vertical(a)) && one(horizontal(a));
   }
 };
 
@@ -249,6 +287,14 @@ struct AdaptiveAvgPool2dOp : PoolBase {
     return a.height > 0 && a.width > 0 && a.output.h > 0 && a.output.w > 0 ? nullptr : "a size is 0";
   }
 
+  static std::int64_t workspace(const OpCall& call, int threads) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (kGrad || !whole(a)) return 0;
+    std::int64_t bytes = 0;
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) { bytes = WholePlanes::workspace<decltype(tag)>(a, threads); });
+    return bytes;
+  }
+
   static Cost cost(const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const double taps = static_cast<double>(a.height * a.width) / static_cast<double>(a.output.h * a.output.w);
@@ -267,6 +313,8 @@ struct AdaptiveAvgPool2dOp : PoolBase {
   }
 
  private:
+  static bool whole(const PoolAttrs& a) { return a.output.h == 1 && a.output.w == 1; }
+
   static Axis tiling(const Axis& axis) {
     const std::int64_t size = axis.input / axis.output;
     return Axis{axis.input, axis.output, size, size, 0, 0, 1};
@@ -283,6 +331,7 @@ struct AdaptiveAvgPool2dOp : PoolBase {
       executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
                     AdaptiveAvgPoolGrad<T, kNhwc>{from, to, a.channels, y, x});
     } else {
+      if (whole(a)) return WholePlanes::mean<T>(executor, a, call);
       if (!kNhwc && y.input % y.output == 0 && x.input % x.output == 0) {
         // Windows side by side: what is left of the formula is a plain window.
         return average_planes(executor, lines, AvgPoolPlan<T>{from, to, a.channels, tiling(y), tiling(x), false});

@@ -44,6 +44,19 @@ RECEPTIVE_FN void prefetch_strip(const T* at, std::int64_t row_step) {
   for (int r = 0; r < kStride; ++r) memory::prefetch_ahead<kStride * N>(at + r * row_step);
 }
 
+// visit(r) for the rows of a window from `from` on. All `count` of them, where their number is known to the compiler or
+// usual, without a loop.
+template <bool kAll, int kRows, class F>
+RECEPTIVE_FN void for_rows(int from, std::int64_t count, F&& visit) {
+  if (kAll || count == kRows) {
+#pragma GCC unroll 3
+    for (int r = from; r < kRows; ++r) visit(r);
+  } else {
+#pragma GCC unroll 1
+    for (std::int64_t r = from; r < count; ++r) visit(r);
+  }
+}
+
 // Reads strips that begin at one place of different rows. kInside: the caller knows that they do not leave the row;
 // otherwise what lies beside it is `fill`.
 template <bool kInside, int kStride, int kKernel, class T, int N>
