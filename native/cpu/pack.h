@@ -332,6 +332,31 @@ RECEPTIVE_FN Pack<T, N> sqrt(Pack<T, N> a) {
   return r;
 }
 
+// Whether scaled() below is one instruction.
+template <class T, int N>
+#if defined(__AVX512F__)
+inline constexpr bool kScales = sizeof(T) * N == 64 && sizeof(T) >= 4;
+#else
+inline constexpr bool kScales = false;
+#endif
+
+// a 2^k for integers k, rounded once: of float packs, where kScales.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> scaled(Pack<T, N> a, [[maybe_unused]] Pack<T, N> k) {
+#if defined(__AVX512F__)
+  using Vector = typename Pack<T, N>::Vector;
+  if constexpr (sizeof(T) == 4) {
+    const auto x = reinterpret_cast<__m512>(a.v), e = reinterpret_cast<__m512>(k.v);
+    return Pack<T, N>(reinterpret_cast<Vector>(_mm512_maskz_scalef_ps(0xffff, x, e)));
+  } else {
+    const auto x = reinterpret_cast<__m512d>(a.v), e = reinterpret_cast<__m512d>(k.v);
+    return Pack<T, N>(reinterpret_cast<Vector>(_mm512_maskz_scalef_pd(0xff, x, e)));
+  }
+#else
+  return a;
+#endif
+}
+
 }  // namespace receptive::RECEPTIVE_TARGET
 
 #include "pack_mask.h"
