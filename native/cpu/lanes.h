@@ -158,6 +158,10 @@ struct MovedDown {
   static constexpr int at(int i, int n) { return i < n - 1 ? i + 1 : n + (kLast + n) % n; }
 };
 template <int kPhase>
+struct EachTwice {
+  static constexpr int at(int i, int) { return (i + kPhase) / 2; }
+};
+template <int kPhase>
 struct Spread {
   static constexpr int at(int i, int n) { return i % 2 == kPhase ? i / 2 : n; }
 };
@@ -189,6 +193,15 @@ RECEPTIVE_FN Pack<T, N> moved_down(Pack<T, N> a, Pack<T, N> b) {
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> spread_lanes(Pack<T, N> dense, int phase, Pack<T, N> fill) {
   return phase == 0 ? shuffle<Spread<0>>(dense, fill) : shuffle<Spread<1>>(dense, fill);
+}
+
+// Lane l reads row[(first + l) / 2] inside [0, limit), and 0 elsewhere.
+template <int N, class T>
+RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_t limit) {
+  const std::int64_t at = first >> 1;
+  const std::int64_t needed = limit - at < N / 2 + (first & 1) ? limit - at : N / 2 + (first & 1);
+  const Pack<T, N> source = LaneRange<T, N>::within(0, needed).load(row + at, Pack<T, N>(T(0)));
+  return (first & 1) == 0 ? shuffle<EachTwice<0>>(source, source) : shuffle<EachTwice<1>>(source, source);
 }
 
 // Asks for the memory some way behind `count` elements that are read now. The address may lie outside of any buffer: a

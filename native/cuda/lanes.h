@@ -28,6 +28,11 @@ RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N>, Pack<T, N> high) {
 template <int kCount, class T>
 RECEPTIVE_FN void prefetch_ahead(const T*) {}
 
+template <int N, class T>
+RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_t limit) {
+  return Pack<T, N>(first / 2 < limit ? row[first / 2] : T(0));
+}
+
 // One lane, which is inside or not.
 template <class T, int N>
 class LaneRange {

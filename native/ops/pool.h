@@ -236,6 +236,21 @@ struct AvgPool2dOp : PoolBase {
   }
 };
 
+// The gradient of windows side by side; false where they are not.
+template <class T, bool kNhwc, class X>
+bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x) {
+  using Body = AvgPoolTiles<T, kNhwc>;
+  if (!Body::fits(y) || !Body::fits(x)) return false;
+  const auto& a = attrs_of<PoolAttrs>(call);
+  const Body body{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(call.outputs[0].data), a.channels, y, x};
+  if constexpr (kNhwc) {
+    executor.rows(a.batch * y.input * x.input, a.channels, body);
+  } else {
+    executor.planes(a.batch * a.channels, y.input, x.input, body);
+  }
+  return true;
+}
+
 template <class X>
 struct AvgPool2dGradOp : PoolBase {
   static constexpr const char* name = "avgPool2dGrad";
@@ -262,6 +277,7 @@ struct AvgPool2dGradOp : PoolBase {
   static void both_steps(X& executor, const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
+    if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
     T* share = reinterpret_cast<T*>(executor.workspace());
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
     executor.rows(
@@ -327,12 +343,14 @@ struct AdaptiveAvgPool2dOp : PoolBase {
     const T* from = static_cast<const T*>(call.inputs[0].data);
     T* to = static_cast<T*>(call.outputs[0].data);
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
+    const bool tiled = y.input % y.output == 0 && x.input % x.output == 0;
     if constexpr (kGrad) {
+      if (tiled && spread_tiles<T, kNhwc>(executor, call, tiling(y), tiling(x))) return;
       executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
                     AdaptiveAvgPoolGrad<T, kNhwc>{from, to, a.channels, y, x});
     } else {
       if (whole(a)) return WholePlanes::mean<T>(executor, a, call);
-      if (!kNhwc && y.input % y.output == 0 && x.input % x.output == 0) {
+      if (!kNhwc && tiled) {
         // Windows side by side: what is left of the formula is a plain window.
         return average_planes(executor, lines, AvgPoolPlan<T>{from, to, a.channels, tiling(y), tiling(x), false});
       }
