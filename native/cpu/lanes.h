@@ -266,6 +266,16 @@ struct Lanes {
     }
   }
 
+  // The same; `around` sends full tiles around the caches (see Executor::writes_around).
+  template <class T>
+  RECEPTIVE_FN void store(T* dst, Pack<T, N> value, bool around) const {
+    if (kFull && around) {
+      value.write_around(dst);
+    } else {
+      store(dst, value);
+    }
+  }
+
   // Lane l reads row[first + l] where 0 <= first + l < limit, and `fill` elsewhere.
   template <class T>
   RECEPTIVE_FN Pack<T, N> load_range(const T* row, std::int64_t first, std::int64_t limit, T fill) const {

@@ -69,8 +69,13 @@ void poison(void* data, std::int64_t bytes) {
 
 }  // namespace
 
-CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile)
-    : Stream(allocator), device_(device), pool_(pool), sink_(sink), profile_(profile) {}
+CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile, std::int64_t lastCacheBytes)
+    : Stream(allocator),
+      device_(device),
+      pool_(pool),
+      sink_(sink),
+      profile_(profile),
+      lastCacheBytes_(lastCacheBytes) {}
 
 CpuStream::~CpuStream() { cancel(); }
 
@@ -265,7 +270,7 @@ void CpuStream::compute(OpTask& task) noexcept {
   }
   Pool::Team team(pool_, task.threads);
   Fault fault{-1, 0, 0};
-  KernelContext context{team.parallel(), task.workspace, &fault, nullptr};
+  KernelContext context{team.parallel(), task.workspace, &fault, nullptr, lastCacheBytes_};
   task.op->entry->run(call, context);
   if (fault.position >= 0) fail(task, fault);
 }

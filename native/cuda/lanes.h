@@ -66,6 +66,11 @@ struct Lanes {
     *dst = value.v;
   }
 
+  template <class T>
+  RECEPTIVE_FN void store(T* dst, Pack<T, 1> value, bool) const {
+    *dst = value.v;
+  }
+
   // row[first] where 0 <= first < limit, else `fill`.
   template <class T>
   RECEPTIVE_FN Pack<T, 1> load_range(const T* row, std::int64_t first, std::int64_t limit, T fill) const {

@@ -327,6 +327,7 @@ struct AvgPoolTiles {
   std::int64_t channels;
   Axis y;
   Axis x;
+  bool around;
 
   struct Row {
     const T* from;      // the first gradient of the windows' row (NCHW), of the window (NHWC)
@@ -360,7 +361,7 @@ struct AvgPoolTiles {
     if constexpr (kNhwc) {
       if (row.ends > 0) g = p.load(row.from + begin);
     } else if (begin < row.ends) {
-      const std::int64_t ox = begin / x.kernel;
+      const std::int64_t ox = x.kernel == 2 ? begin >> 1 : begin / x.kernel;
       const std::int64_t left = (ox + 1) * x.kernel - begin;  // lanes of the first window
       if (left >= N && begin + N <= row.ends) {
         g = Pack<T, N>(row.from[ox]);
@@ -368,7 +369,7 @@ struct AvgPoolTiles {
         g = spread<N>(row, begin, ox, left);
       }
     }
-    p.store(output + row.out + begin, g / Pack<T, N>(static_cast<T>(y.kernel) * static_cast<T>(x.kernel)));
+    p.store(output + row.out + begin, g / Pack<T, N>(static_cast<T>(y.kernel) * static_cast<T>(x.kernel)), around);
   }
 
  private:

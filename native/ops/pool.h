@@ -4,6 +4,7 @@
 #include "avg_pool.h"
 #include "index_check.h"
 #include "max_pool.h"
+#include "pointwise.h"
 #include "reduce.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -242,7 +243,14 @@ bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x)
   using Body = AvgPoolTiles<T, kNhwc>;
   if (!Body::fits(y) || !Body::fits(x)) return false;
   const auto& a = attrs_of<PoolAttrs>(call);
-  const Body body{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(call.outputs[0].data), a.channels, y, x};
+  const View& out = call.outputs[0];
+  const bool aligned_rows = (kNhwc ? a.channels : x.input) % kWidestPack == 0;
+  const Body body{static_cast<const T*>(call.inputs[0].data),
+                  static_cast<T*>(out.data),
+                  a.channels,
+                  y,
+                  x,
+                  aligned_rows && executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
   if constexpr (kNhwc) {
     executor.rows(a.batch * y.input * x.input, a.channels, body);
   } else {
