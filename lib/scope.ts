@@ -50,7 +50,7 @@ export function adopt(tensor: AnyTensor): void {
   recent.push(tensor);
   if (!turnRequested) {
     turnRequested = true;
-    settled.then(endOfTurn);
+    void settled.then(endOfTurn);
   } else if (recent.length === maxRecent) {
     watchRecent();
   }

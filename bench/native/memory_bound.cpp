@@ -4,7 +4,8 @@
 //
 //   cmake -S . -B build/native -DRECEPTIVE_BUILD_ADDON=OFF && cmake --build build/native
 //   g++ -std=c++20 -O2 -march=native -Inative -DRECEPTIVE_TARGET=x86_64_v4 bench/native/memory_bound.cpp
-//     build/native/CMakeFiles/receptive_x86_64_v4.dir/generated/*.o -o build/memory_bound && build/memory_bound [filter]
+//     build/native/CMakeFiles/receptive_x86_64_v4.dir/generated/*.o -o build/memory_bound && build/memory_bound
+//     [filter]
 //
 // With -DRECEPTIVE_BEFORE=<namespace> and the objects of another state of the sources, compiled under that namespace,
 // it compares the two.
@@ -24,9 +25,9 @@
 #include "core/op.h"
 #include "core/target.h"
 
-#define RECEPTIVE_BENCH_TABLE(name)    \
-  namespace receptive::name {          \
-  OpTable op_table();                  \
+#define RECEPTIVE_BENCH_TABLE(name) \
+  namespace receptive::name {       \
+  OpTable op_table();               \
   }
 RECEPTIVE_BENCH_TABLE(RECEPTIVE_TARGET)
 #ifdef RECEPTIVE_BEFORE
@@ -74,7 +75,7 @@ using Values = std::initializer_list<double>;
 struct Case {
   std::string name;
   std::string op;
-  std::vector<std::int64_t> inputs;   // elements
+  std::vector<std::int64_t> inputs;  // elements
   std::vector<std::int64_t> outputs;
   std::vector<std::pair<std::string, std::vector<double>>> attrs;
   bool indexed = false;  // the last input holds positions that maxPool2dWithIndices gave
@@ -242,16 +243,11 @@ Case pool_case(const char* op, std::int64_t planes, std::int64_t h, std::int64_t
     c.outputs = {small};
     if (indices) c.outputs.push_back(small);
   }
-  c.attrs = Attrs{{"batch", {1}},
-                  {"channels", {d(planes)}},
-                  {"height", {d(h)}},
-                  {"width", {d(w)}},
-                  {"kernel", {d(k), d(k)}},
-                  {"output", {d(oh), d(ow)}},
-                  {"stride", {d(s), d(s)}},
-                  {"padding", {d(p), d(p), d(p), d(p)}},
-                  {"dilation", {1, 1}},
-                  {"nhwc", {0}},
+  c.attrs = Attrs{{"batch", {1}},           {"channels", {d(planes)}},
+                  {"height", {d(h)}},       {"width", {d(w)}},
+                  {"kernel", {d(k), d(k)}}, {"output", {d(oh), d(ow)}},
+                  {"stride", {d(s), d(s)}}, {"padding", {d(p), d(p), d(p), d(p)}},
+                  {"dilation", {1, 1}},     {"nhwc", {0}},
                   {"countIncludePad", {1}}};
   return c;
 }
@@ -277,19 +273,24 @@ Case binary(const char* op, const char* what, std::vector<double> dims, std::vec
   Case c;
   std::int64_t n = 1;
   std::vector<double> strides(dims.size());
-  for (std::size_t i = dims.size(); i-- > 0;) strides[i] = static_cast<double>(n), n *= static_cast<std::int64_t>(dims[i]);
+  for (std::size_t i = dims.size(); i-- > 0;)
+    strides[i] = static_cast<double>(n), n *= static_cast<std::int64_t>(dims[i]);
   c.name = std::string(op) + " " + what + " " + std::to_string(n);
   c.op = op;
   c.inputs = {n, b};
   c.outputs = {n};
-  c.attrs = Attrs{{"rank", {static_cast<double>(dims.size())}}, {"dims", dims}, {"aStrides", strides},
-                  {"bStrides", bStrides}, {"scalar", {0}}, {"scalarSide", {0}}};
+  c.attrs = Attrs{{"rank", {static_cast<double>(dims.size())}},
+                  {"dims", dims},
+                  {"aStrides", strides},
+                  {"bStrides", bStrides},
+                  {"scalar", {0}},
+                  {"scalarSide", {0}}};
   return c;
 }
 
 std::vector<Case> cases(bool cold) {
   std::vector<Case> all;
-  const std::int64_t planes = cold ? 4096 : 8;  // of 112 x 112: 196 MiB, or 392 KiB
+  const std::int64_t planes = cold ? 4096 : 8;          // of 112 x 112: 196 MiB, or 392 KiB
   const std::int64_t small_planes = cold ? 16384 : 32;  // of 56 x 56
   for (const char* op : {"maxPool2d", "maxPool2dWithIndices", "avgPool2d"}) {
     const bool indices = std::strcmp(op, "maxPool2dWithIndices") == 0;

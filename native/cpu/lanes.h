@@ -142,8 +142,7 @@ RECEPTIVE_FN typename VectorOf<I, N>::type indices(std::integer_sequence<int, i.
 }
 template <class F, class T, int N>
 RECEPTIVE_FN Pack<T, N> shuffle(Pack<T, N> a, Pack<T, N> b) {
-  return Pack<T, N>(
-      __builtin_shuffle(a.v, b.v, indices<F, SignedOf<T>, N>(std::make_integer_sequence<int, N>{})));
+  return Pack<T, N>(__builtin_shuffle(a.v, b.v, indices<F, SignedOf<T>, N>(std::make_integer_sequence<int, N>{})));
 }
 
 struct EvenLanes {

@@ -103,10 +103,12 @@ struct Pack {
 #if defined(__SSE2__)
     [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
 #if defined(__AVX512F__)
-    if constexpr (bytes == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(dst), reinterpret_cast<__m512i>(v));
+    if constexpr (bytes == 64)
+      return _mm512_stream_si512(reinterpret_cast<__m512i*>(dst), reinterpret_cast<__m512i>(v));
 #endif
 #if defined(__AVX__)
-    if constexpr (bytes == 32) return _mm256_stream_si256(reinterpret_cast<__m256i*>(dst), reinterpret_cast<__m256i>(v));
+    if constexpr (bytes == 32)
+      return _mm256_stream_si256(reinterpret_cast<__m256i*>(dst), reinterpret_cast<__m256i>(v));
 #endif
     if constexpr (bytes == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(dst), reinterpret_cast<__m128i>(v));
 #endif

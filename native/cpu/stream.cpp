@@ -69,7 +69,8 @@ void poison(void* data, std::int64_t bytes) {
 
 }  // namespace
 
-CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile, std::int64_t lastCacheBytes)
+CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile,
+                     std::int64_t lastCacheBytes)
     : Stream(allocator),
       device_(device),
       pool_(pool),

@@ -28,6 +28,12 @@ RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N>, Pack<T, N> high) {
 template <int kCount, class T>
 RECEPTIVE_FN void prefetch_ahead(const T*) {}
 
+// Strips of one lane have a part per tap, so that nothing is moved.
+template <int kLast, class T, int N>
+RECEPTIVE_FN Pack<T, N> moved_down(Pack<T, N> a, Pack<T, N>) {
+  return a;
+}
+
 template <int N, class T>
 RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_t limit) {
   return Pack<T, N>(first / 2 < limit ? row[first / 2] : T(0));

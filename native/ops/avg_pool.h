@@ -1,6 +1,6 @@
-// Average pooling, with a fixed window or (adaptive) with the windows floor(i * in / out) .. ceil((i + 1) * in / out).
+// Average pooling with a fixed window.
 //
-// The divisor of a fixed window counts its taps inside the padded input (countIncludePad) or inside the input; it is a
+// The divisor of a window counts its taps inside the padded input (countIncludePad) or inside the input; it is a
 // product of a vertical and a horizontal count. Backward divides each gradient once, into the workspace, and then
 // gathers per input element.
 #pragma once
@@ -56,8 +56,7 @@ struct AvgPoolPlanes {
   RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t oy) const {
     const std::int64_t first = plan.y.first(oy);
     return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first),
-               (plane * plan.y.output + oy) * plan.x.output,
-               static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
+               (plane * plan.y.output + oy) * plan.x.output, static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
   }
   RECEPTIVE_FN Range inside(const Row& row) const {
     return kKernel == 0 || row.taps.end - row.taps.begin == kKernel ? interior : Range{0, 0};
@@ -127,12 +126,11 @@ struct AvgPoolPlanes {
     const std::int64_t step = plan.y.dilation * x.input;
     const T* line = row.plane + row.first * x.input + row.taps.begin * step;
     const auto sum =
-        window_sums<P::count>(line, step, row.taps.end - row.taps.begin, p.active,
-                              [&](int l) RECEPTIVE_INLINE_LAMBDA {
-                                const std::int64_t first = x.first(begin + l);
-                                const Range taps = kInside ? Range{0, x.kernel} : taps_inside(x, first);
-                                return Range{first + taps.begin, first + taps.end};
-                              });
+        window_sums<P::count>(line, step, row.taps.end - row.taps.begin, p.active, [&](int l) RECEPTIVE_INLINE_LAMBDA {
+          const std::int64_t first = x.first(begin + l);
+          const Range taps = kInside ? Range{0, x.kernel} : taps_inside(x, first);
+          return Range{first + taps.begin, first + taps.end};
+        });
     finish<P, kInside>(row, begin, p, sum);
   }
 
@@ -383,123 +381,6 @@ struct AvgPoolTiles {
       lanes[l] = ox < x.output ? row.from[ox] : T(0);
     }
     return Pack<T, N>::read(lanes);
-  }
-};
-
-// Adaptive windows: output o of an axis covers floor(o * in / out) .. ceil((o + 1) * in / out).
-RECEPTIVE_FN Range adaptive_window(std::int64_t o, std::int64_t in, std::int64_t out) {
-  return Range{o * in / out, ceil_div((o + 1) * in, out)};
-}
-// The outputs whose windows cover input i.
-RECEPTIVE_FN Range adaptive_cover(std::int64_t i, std::int64_t in, std::int64_t out) {
-  return Range{i * out / in, ceil_div((i + 1) * out, in)};
-}
-
-template <class T, bool kNhwc>
-struct AdaptiveAvgPool {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  const T* input;
-  T* output;
-  std::int64_t channels;
-  Axis y;
-  Axis x;
-
-  struct Row {
-    const T* from;
-    Range down;
-    std::int64_t ox;  // NHWC only
-    std::int64_t out;
-  };
-
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t line = kNhwc ? i / x.output : i;
-    const std::int64_t plane = line / y.output;
-    const std::int64_t inner = kNhwc ? channels : 1;
-    return Row{input + plane * y.input * x.input * inner, adaptive_window(line - plane * y.output, y.input, y.output),
-               i - line * x.output, i * (kNhwc ? channels : x.output)};
-  }
-
-  template <class P>
-  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    const T height = static_cast<T>(row.down.end - row.down.begin);
-    if constexpr (kNhwc) {
-      const Range across = adaptive_window(row.ox, x.input, x.output);
-      Pack<T, P::count> sum(T{0});
-      for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
-        for (std::int64_t ix = across.begin; ix < across.end; ++ix) {
-          sum += p.load(row.from + (iy * x.input + ix) * channels + begin);
-        }
-      }
-      p.store(output + row.out + begin, sum / Pack<T, P::count>(height * static_cast<T>(across.end - across.begin)));
-    } else {
-      constexpr int N = P::count;
-      Range across[N];
-      Pack<T, N> width(T(1));
-      for (int l = 0; l < p.active; ++l) {
-        across[l] = adaptive_window(begin + l, x.input, x.output);
-        width.set(l, static_cast<T>(across[l].end - across[l].begin));
-      }
-      const auto sum = window_sums<N>(row.from + row.down.begin * x.input, x.input, row.down.end - row.down.begin,
-                                      p.active, [&](int l) RECEPTIVE_INLINE_LAMBDA { return across[l]; });
-      p.store(output + row.out + begin, sum / (width * Pack<T, N>(height)));
-    }
-  }
-};
-
-template <class T, bool kNhwc>
-struct AdaptiveAvgPoolGrad {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  const T* gradient;
-  T* output;
-  std::int64_t channels;
-  Axis y;
-  Axis x;
-
-  struct Row {
-    const T* from;
-    Range up;
-    std::int64_t ix;
-    std::int64_t out;
-  };
-
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t line = kNhwc ? i / x.input : i;
-    const std::int64_t plane = line / y.input;
-    const std::int64_t inner = kNhwc ? channels : 1;
-    return Row{gradient + plane * y.output * x.output * inner,
-               adaptive_cover(line - plane * y.input, y.input, y.output), i - line * x.input,
-               i * (kNhwc ? channels : x.input)};
-  }
-
-  template <class P>
-  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    if constexpr (kNhwc) {
-      p.store(output + row.out + begin, gathered<Pack<T, P::count>>(row, row.ix, [&](std::int64_t at) {
-                return p.load(row.from + at * channels + begin);
-              }));
-    } else {
-      for (int l = 0; l < p.active; ++l) {
-        output[row.out + begin + l] = gathered<T>(row, begin + l, [&](std::int64_t at) { return row.from[at]; });
-      }
-    }
-  }
-
- private:
-  template <class V, class Load>
-  RECEPTIVE_FN V gathered(const Row& row, std::int64_t ix, Load load) const {
-    const Range left = adaptive_cover(ix, x.input, x.output);
-    V sum(T{0});
-    for (std::int64_t oy = row.up.begin; oy < row.up.end; ++oy) {
-      const Range down = adaptive_window(oy, y.input, y.output);
-      for (std::int64_t ox = left.begin; ox < left.end; ++ox) {
-        const Range across = adaptive_window(ox, x.input, x.output);
-        const T count = static_cast<T>((down.end - down.begin) * (across.end - across.begin));
-        sum += load(oy * x.output + ox) / V(count);
-      }
-    }
-    return sum;
   }
 };
 

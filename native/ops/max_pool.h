@@ -125,7 +125,8 @@ struct MaxPoolPlanes {
       }
       if constexpr (!kInside) {
         // Padding cannot be told from a window of -Infinity.
-        const auto lost = (value == Pack<T, N>(Lowest<T>::value)) & convert_mask<T>(iota<std::int32_t, N>() < Pack<std::int32_t, N>(p.active));
+        const auto lost = (value == Pack<T, N>(Lowest<T>::value)) &
+                          convert_mask<T>(iota<std::int32_t, N>() < Pack<std::int32_t, N>(p.active));
         if (any(lost)) return lane_by_lane(MaxPoolPlanes(*this), Row(row), begin, p.active);
       }
       p.store(plan.indices + row.out + begin, index);

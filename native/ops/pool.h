@@ -1,6 +1,8 @@
-// The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h and avg_pool.h.
+// The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h, avg_pool.h and
+// adaptive_avg_pool.h.
 #pragma once
 
+#include "adaptive_avg_pool.h"
 #include "avg_pool.h"
 #include "index_check.h"
 #include "max_pool.h"
@@ -119,7 +121,6 @@ struct MaxPool2dOp : PoolBase {
   }
 
  private:
-
   // Every window has a tap inside the input.
   static bool covered(const Axis& axis) {
     for (std::int64_t o = 0; o < axis.output; ++o) {

@@ -1,14 +1,15 @@
-// The strip of input under neighbouring windows, for the usual windows: kernel 2 or 3, stride 1 or 2, dilation 1. Windows
-// that are neighbours share most of it, so a body folds whole vectors of it over the rows first, and takes the result
-// apart into the taps of the windows afterwards: a 3x3 window costs 6 reads of a vector and one shuffle in place of 9.
+// The strip of input under neighbouring windows, for the usual windows: kernel 2 or 3, stride 1 or 2, dilation 1.
+// Windows that are neighbours share most of it, so a body folds whole vectors of it over the rows first, and takes the
+// result apart into the taps of the windows afterwards: a 3x3 window costs 6 reads of a vector and one shuffle in place
+// of 9.
 #pragma once
 
 #include "window.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
-// A strip is made of parts, vectors of N elements beside or across each other; with stride 2 and kernel 3 the third part
-// is the one element that is left over, in all lanes.
+// A strip is made of parts, vectors of N elements beside or across each other; with stride 2 and kernel 3 the third
+// part is the one element that is left over, in all lanes.
 template <int kStride, int kKernel, class T, int N>
 struct Strip {
   static_assert((kStride == 1 || kStride == 2) && (kKernel == 2 || kKernel == 3));
@@ -16,8 +17,8 @@ struct Strip {
   Pack<T, N> part[kParts];
 
   // Where a part begins, counted from the first tap of the first window.
-  static constexpr int offset(int k) { return N == 1 ? k : kStride == 2 ? k * N : k * (kKernel - 1); }
-  static constexpr bool single(int k) { return N > 1 && kStride == 2 && k == 2; }
+  RECEPTIVE_FN static constexpr int offset(int k) { return N == 1 ? k : kStride == 2 ? k * N : k * (kKernel - 1); }
+  RECEPTIVE_FN static constexpr bool single(int k) { return N > 1 && kStride == 2 && k == 2; }
 
   // Tap s of every window.
   template <int s>

@@ -300,8 +300,8 @@ void adaptive(int h, int w, int oh, int ow, bool nhwc) {
              double(y[i]), mean[i]);
     }
     for (std::size_t i = 0; i < dx.size; ++i) {
-      EXPECT(std::fabs(dx[i] - spread[i]) < 1e-5, "its gradient %dx%d to %dx%d [%zu] = %g, expected %g", h, w, oh, ow, i,
-             double(dx[i]), spread[i]);
+      EXPECT(std::fabs(dx[i] - spread[i]) < 1e-5, "its gradient %dx%d to %dx%d [%zu] = %g, expected %g", h, w, oh, ow,
+             i, double(dx[i]), spread[i]);
     }
   }
 }

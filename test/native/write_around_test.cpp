@@ -19,7 +19,10 @@ template <class T>
 class Aligned {
  public:
   Aligned(std::size_t size, std::size_t skew)
-      : size_(size), bytes_((size + skew + 64) * sizeof(T)), store_(static_cast<T*>(std::aligned_alloc(64, (bytes_ + 63) / 64 * 64))), skew_(skew) {
+      : size_(size),
+        bytes_((size + skew + 64) * sizeof(T)),
+        store_(static_cast<T*>(std::aligned_alloc(64, (bytes_ + 63) / 64 * 64))),
+        skew_(skew) {
     std::memset(store_, 0x5a, (bytes_ + 63) / 64 * 64);
   }
   ~Aligned() { std::free(store_); }
@@ -55,14 +58,15 @@ void compare(Call call, std::size_t size, std::size_t skew) {
     run(call, threads, 1);
     call.call.outputs[0] = through.view();
     run(call, threads, 0);
-    EXPECT(around == through, "%s, %zu elements, %zu beside an aligned address, %d threads", call.entry->name, size, skew,
-           threads);
+    EXPECT(around == through, "%s, %zu elements, %zu beside an aligned address, %d threads", call.entry->name, size,
+           skew, threads);
   }
 }
 
 template <class T>
 void fill(Aligned<T>& tensor) {
-  for (std::size_t i = 0; i < tensor.size(); ++i) tensor.data()[i] = static_cast<T>(static_cast<double>(i * 7 % 41) - 20);
+  for (std::size_t i = 0; i < tensor.size(); ++i)
+    tensor.data()[i] = static_cast<T>(static_cast<double>(i * 7 % 41) - 20);
 }
 
 template <class T>
