@@ -207,7 +207,7 @@ RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_
 // prefetch does not fault.
 template <int kCount, class T>
 RECEPTIVE_FN void prefetch_ahead(const T* at) {
-  constexpr int kBytes = 4096, kLine = 64;
+  constexpr int kBytes = 8192, kLine = 64;
   const auto address = reinterpret_cast<std::uintptr_t>(at) + kBytes;
 #pragma GCC unroll 4
   for (int offset = 0; offset < kCount * static_cast<int>(sizeof(T)); offset += kLine) {

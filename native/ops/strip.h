@@ -45,11 +45,10 @@ RECEPTIVE_FN void prefetch_strip(const T* at, std::int64_t row_step) {
   for (int r = 0; r < kStride; ++r) memory::prefetch_ahead<kStride * N>(at + r * row_step);
 }
 
-// visit(r) for the rows of a window from `from` on. All `count` of them, where their number is known to the compiler or
-// usual, without a loop.
+// visit(r) for the rows of a window from `from` on: without a loop where kAll says that there are kRows of them.
 template <bool kAll, int kRows, class F>
 RECEPTIVE_FN void for_rows(int from, std::int64_t count, F&& visit) {
-  if (kAll || count == kRows) {
+  if constexpr (kAll) {
 #pragma GCC unroll 3
     for (int r = from; r < kRows; ++r) visit(r);
   } else {
