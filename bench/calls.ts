@@ -1,5 +1,6 @@
 import Benchmark from 'benchmark';
 import { add, relu, softmax, sum, tensor } from 'receptive';
+import { callLayers } from './callLayers';
 
 /** Prints what a call costs where the arithmetic costs nothing: 16 floats, forward, the result disposed at once. */
 export function callOverhead(): void {
@@ -19,4 +20,5 @@ export function callOverhead(): void {
   suite.run();
   x.dispose();
   y.dispose();
+  callLayers();
 }

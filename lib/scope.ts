@@ -33,10 +33,38 @@ class Scope {
 
 let current: Scope | undefined;
 
+// Tensors made outside of scopes since the last turn of the microtask queue. The collector's notice is registered when
+// that turn comes, for those that still live: registering and unregistering costs as much as the rest of a small call,
+// and most tensors are disposed by the code that made them. Nothing is lost, since finalizers do not run before either.
+let recent: AnyTensor[] = [];
+const maxRecent = 1024;
+const settled = Promise.resolve();
+let turnRequested = false;
+
 /** Gives a new tensor to the innermost scope, or to the registry. @internal */
 export function adopt(tensor: AnyTensor): void {
-  if (current === undefined) watch(tensor);
-  else current.add(tensor);
+  if (current !== undefined) {
+    current.add(tensor);
+    return;
+  }
+  recent.push(tensor);
+  if (!turnRequested) {
+    turnRequested = true;
+    void settled.then(endOfTurn);
+  } else if (recent.length === maxRecent) {
+    watchRecent();
+  }
+}
+
+function endOfTurn(): void {
+  turnRequested = false;
+  watchRecent();
+}
+
+function watchRecent(): void {
+  const tensors = recent;
+  recent = [];
+  for (const tensor of tensors) if (!tensor.disposed && !tensor._watched) watch(tensor);
 }
 
 function watch(tensor: AnyTensor): void {

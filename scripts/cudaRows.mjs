@@ -68,7 +68,7 @@ const { stdout, stderr } = run(compiler, [
   ...['-std=c++20', '-O3', `-arch=${architecture}`, '-lineinfo', '-cudart', emulator ? 'shared' : 'static'],
   ...['-DRECEPTIVE_TARGET=cuda', '-Inative', '-Inative/cuda'],
   // 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler.
-  ...['-diag-suppress', '1675', '-Xcompiler', '-Wall,-Wextra,-Werror', '-Xptxas', '-v'],
+  ...['-diag-suppress', '1675', '-Werror', 'all-warnings', '-Xcompiler', '-Wall,-Wextra,-Werror', '-Xptxas', '-v'],
   ...['-o', program, 'test/tools/cuda/rows_bodies.cu'],
 ]);
 const report = run('c++filt', [], { input: stdout + stderr }).stdout;

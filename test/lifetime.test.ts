@@ -290,6 +290,20 @@ describeOnDevices('lifetime', (device) => {
     });
   });
 
+  it('tensors made outside of scopes live on, however many, across turns and until they are disposed', async () => {
+    const before = live();
+    const made = Array.from({ length: 3000 }, (_, i) => zeros([1 + (i % 3)]));
+    for (let i = 0; i < made.length; i += 2) made[i].dispose();
+    const kept = keep(zeros([2]));
+    expect(live()).toBe(before + 1501);
+    await Promise.resolve();
+    expect(live()).toBe(before + 1501);
+    expect(made.filter(({ disposed }) => disposed).length).toBe(1500);
+    for (const t of made) t.dispose();
+    kept.dispose();
+    expect(live()).toBe(before);
+  });
+
   it('the garbage collector frees what nobody disposes, and V8 knows of the bytes', async () => {
     const { code, stdout, stderr } = await runProgram('garbage.mjs', { nodeArgs: ['--expose-gc'] });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

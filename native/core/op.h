@@ -69,6 +69,8 @@ struct KernelContext {
   bool packedReady;   // they hold what an earlier call with the same key left there; else this call fills them
   Fault* fault;
   void* stream;  // the backend's own (cudaStream_t); null on the CPU
+  // Larger outputs do not stay in any cache, so that writing them may go around it; 0: unknown.
+  std::int64_t lastCacheBytes = 0;
 };
 
 struct Cost {

@@ -25,13 +25,14 @@ class CpuDevice final : public Device {
   const OpSet& ops() const override { return ops_; }
   Allocator& allocator() override { return allocator_; }
   std::unique_ptr<Stream> create_stream(std::uint32_t number, CompletionSink& sink, ProfileLog& profile) override {
-    return std::make_unique<CpuStream>(number, pool_, allocator_, sink, profile);
+    return std::make_unique<CpuStream>(number, pool_, allocator_, sink, profile, lastCacheBytes_);
   }
 
  private:
   const OpSet ops_;
   Pool pool_;
   Allocator allocator_;
+  const std::int64_t lastCacheBytes_ = last_cache_bytes();
 };
 
 }  // namespace

@@ -12,6 +12,8 @@
 // its tile takes a second template argument, tile<P, kInside>, true for full tiles within. That keeps the checks out of
 // the loop that does most of the work.
 //
+// A body whose field `bool around` is set stores with p.store(dst, value, around); the executor then fences.
+//
 // planes(count, rows, width, body): the same for rows that come in planes; `auto plane(int64_t i) const` holds what
 // depends on the plane (the divisions of its index, mostly) and row(const Plane&, int64_t j) is the plane's j-th row.
 // For short rows of windows this is what decides: dividing once per row cost more than the row (native/README.md has
@@ -58,6 +60,13 @@ class Executor {
     }
     if (f->position < 0 || position < f->position) *f = Fault{position, value, limit};
     __atomic_clear(&lock_, __ATOMIC_RELEASE);
+  }
+
+  // Whether an output of `bytes` had better go around the caches, since it is larger than the last of them: the
+  // processor then need not read the lines that it overwrites. For bodies whose full tiles are aligned as `out` is.
+  bool writes_around(const void* out, std::int64_t bytes) const {
+    return context_.lastCacheBytes > 0 && bytes > context_.lastCacheBytes &&
+           reinterpret_cast<std::uintptr_t>(out) % kVectorBytes == 0;
   }
 
   // task(i, worker) for each 0 <= i < tasks, on several threads when `parallel` says that it is worth it.
@@ -158,6 +167,14 @@ class Executor {
                                                   std::int64_t begin, std::int64_t end) {
     const Body body = shared;  // a copy that no store can alias
     for (std::int64_t i = first; i < last; ++i) tiles(body.row(i), begin, end, body);
+    fence(body);
+  }
+
+  template <class Body>
+  RECEPTIVE_FN static void fence([[maybe_unused]] const Body& body) {
+    if constexpr (requires { body.around; }) {
+      if (body.around) fence_stores();
+    }
   }
 
   template <class Body>
@@ -174,6 +191,7 @@ class Executor {
       ++i;
       j = 0;
     }
+    fence(body);
   }
 
   KernelContext& context_;

@@ -42,9 +42,9 @@ RECEPTIVE_FN Pack<T, To> lanes_from(Pack<T, N> a, int first, T neutral) {
     Pack<T, N>(neutral).write(lanes + N);
     return Pack<T, To>::read(lanes + first);
   } else {
-    T lanes[N];
-    a.write(lanes);
-    return Pack<T, To>::read(lanes + first);
+    typename Pack<T, To>::Vector part;  // in registers where `first` is known after inlining
+    __builtin_memcpy(&part, reinterpret_cast<const T*>(&a.v) + first, sizeof(part));
+    return Pack<T, To>(part);
   }
 }
 

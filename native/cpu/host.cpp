@@ -12,6 +12,8 @@
 #include <memory>
 #include <vector>
 
+#include "../core/error.h"
+
 namespace receptive {
 
 namespace {
@@ -122,6 +124,19 @@ int usable_processors(const std::string& root) {
 std::int64_t usable_memory(const std::string& root) {
   const auto physical = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   return std::min(physical, cgroup_memory(root));
+}
+
+std::int64_t last_cache_bytes(const std::string& root) {
+  std::int64_t largest = 0;
+  for (int index = 0;; ++index) {
+    const std::string text = first_line(text_of(root, "/sys/devices/system/cpu/cpu0/cache/index", index, "/size"));
+    if (text.empty()) return largest;
+    long long size = 0;
+    char unit = ' ';
+    std::sscanf(text.c_str(), "%lld%c", &size, &unit);  // "32768K"
+    const int shift = unit == 'K' ? 10 : unit == 'M' ? 20 : 0;
+    if (size > 0) largest = std::max<std::int64_t>(largest, size << shift);
+  }
 }
 
 std::string processor_name(const std::string& root) {

@@ -13,6 +13,9 @@ int usable_processors(const std::string& root = "");
 // The smaller of physical memory and the cgroup's limit, in bytes.
 std::int64_t usable_memory(const std::string& root = "");
 
+// The largest cache of a processor, in bytes; 0 where the system does not say.
+std::int64_t last_cache_bytes(const std::string& root = "");
+
 // The processor's model name.
 std::string processor_name(const std::string& root = "");
 

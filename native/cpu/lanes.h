@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "pack.h"
 
@@ -14,8 +15,10 @@ namespace receptive::RECEPTIVE_TARGET {
 
 namespace memory {
 
-// Bits [begin, end) of a lane mask.
+// Bits [begin, end) of a mask of N lanes.
+template <int N>
 RECEPTIVE_FN std::uint64_t lane_bits(int begin, int end) {
+  if constexpr (N < 32) return ((1u << end) - 1) & ~((1u << begin) - 1);
   const std::uint64_t below_end = end >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << end) - 1;
   return below_end & ~((std::uint64_t{1} << begin) - 1);
 }
@@ -28,16 +31,53 @@ RECEPTIVE_FN typename VectorOf<I, N>::type lane_mask(int begin, int end) {
 }
 #endif
 
-// Lanes [begin, end) from src, the others keep `other`.
+// Lanes [begin, end) from src, the others keep `other`. For several reads of the same lanes: making the mask costs as
+// much as using it.
 template <class T, int N>
-RECEPTIVE_FN Pack<T, N> load_some(const T* src, int begin, int end, Pack<T, N> other) {
+class LaneRange {
+ public:
+  RECEPTIVE_FN LaneRange(int begin, int end) : begin_(begin), end_(end) {
+#if defined(__AVX512F__)
+    bits_ = lane_bits<N>(begin, end);
+#elif defined(__AVX2__)
+    if constexpr (kMask) mask_ = lane_mask<SignedOf<T>, N>(begin, end);
+#endif
+  }
+  // The lanes l with 0 <= first + l < limit.
+  RECEPTIVE_FN static LaneRange within(std::int64_t first, std::int64_t limit) {
+    const std::int64_t begin = first >= 0 ? 0 : first > -N ? -first : N;
+    const std::int64_t end = limit - first >= N ? N : limit > first ? limit - first : 0;
+    return LaneRange(static_cast<int>(begin < end ? begin : end), static_cast<int>(end));
+  }
+
+  RECEPTIVE_FN Pack<T, N> load(const T* src, Pack<T, N> other) const;
+  // `inside` in these lanes, `outside` in the others.
+  RECEPTIVE_FN Pack<T, N> choose(T inside, T outside) const {
+    using I = SignedOf<T>;
+    const auto lane = iota<I, N>();
+    const auto in = (lane >= Pack<I, N>(static_cast<I>(begin_))) & (lane < Pack<I, N>(static_cast<I>(end_)));
+    return select(Mask<T, N>{in.v}, Pack<T, N>(inside), Pack<T, N>(outside));
+  }
+
+ private:
+  int begin_;
+  int end_;
+#if defined(__AVX512F__)
+  std::uint64_t bits_;
+#elif defined(__AVX2__)
+  static constexpr bool kMask = sizeof(T) * N == 32 && sizeof(T) >= 4;
+  typename VectorOf<SignedOf<T>, N>::type mask_;
+#endif
+};
+
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> LaneRange<T, N>::load(const T* src, Pack<T, N> other) const {
   [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
   using Vector [[maybe_unused]] = typename Pack<T, N>::Vector;
 #if defined(__AVX512F__)
-  const std::uint64_t bits = lane_bits(begin, end);
 #define RECEPTIVE_MASKED_LOAD(total, each, vector, op, mask) \
   if constexpr (bytes == total && sizeof(T) == each)         \
-    return Pack<T, N>(reinterpret_cast<Vector>(op(reinterpret_cast<vector>(other.v), static_cast<mask>(bits), src)));
+    return Pack<T, N>(reinterpret_cast<Vector>(op(reinterpret_cast<vector>(other.v), static_cast<mask>(bits_), src)));
   RECEPTIVE_MASKED_LOAD(64, 4, __m512i, _mm512_mask_loadu_epi32, __mmask16)
   RECEPTIVE_MASKED_LOAD(64, 8, __m512i, _mm512_mask_loadu_epi64, __mmask8)
   RECEPTIVE_MASKED_LOAD(64, 1, __m512i, _mm512_mask_loadu_epi8, __mmask64)
@@ -46,27 +86,30 @@ RECEPTIVE_FN Pack<T, N> load_some(const T* src, int begin, int end, Pack<T, N> o
 #undef RECEPTIVE_MASKED_LOAD
 #elif defined(__AVX2__)
   if constexpr (bytes == 32 && sizeof(T) == 4) {
-    const auto mask = lane_mask<std::int32_t, N>(begin, end);
-    const auto read = _mm256_maskload_epi32(reinterpret_cast<const int*>(src), reinterpret_cast<__m256i>(mask));
-    return Pack<T, N>(mask ? reinterpret_cast<Vector>(read) : other.v);
+    const auto read = _mm256_maskload_epi32(reinterpret_cast<const int*>(src), reinterpret_cast<__m256i>(mask_));
+    return Pack<T, N>(mask_ ? reinterpret_cast<Vector>(read) : other.v);
   }
   if constexpr (bytes == 32 && sizeof(T) == 8) {
-    const auto mask = lane_mask<std::int64_t, N>(begin, end);
-    const auto read = _mm256_maskload_epi64(reinterpret_cast<const long long*>(src), reinterpret_cast<__m256i>(mask));
-    return Pack<T, N>(mask ? reinterpret_cast<Vector>(read) : other.v);
+    const auto read = _mm256_maskload_epi64(reinterpret_cast<const long long*>(src), reinterpret_cast<__m256i>(mask_));
+    return Pack<T, N>(mask_ ? reinterpret_cast<Vector>(read) : other.v);
   }
 #endif
   T lanes[N];
   other.write(lanes);
-  for (int i = begin; i < end; ++i) lanes[i] = src[i];
+  for (int i = begin_; i < end_; ++i) lanes[i] = src[i];
   return Pack<T, N>::read(lanes);
+}
+
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> load_some(const T* src, int begin, int end, Pack<T, N> other) {
+  return LaneRange<T, N>(begin, end).load(src, other);
 }
 
 template <class T, int N>
 RECEPTIVE_FN void store_some(T* dst, int count, Pack<T, N> value) {
   [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
 #if defined(__AVX512F__)
-  const std::uint64_t bits = lane_bits(0, count);
+  const std::uint64_t bits = lane_bits<N>(0, count);
 #define RECEPTIVE_MASKED_STORE(total, each, vector, op, mask) \
   if constexpr (bytes == total && sizeof(T) == each)          \
     return op(dst, static_cast<mask>(bits), reinterpret_cast<vector>(value.v));
@@ -91,68 +134,99 @@ RECEPTIVE_FN void store_some(T* dst, int count, Pack<T, N> value) {
   for (int i = 0; i < count; ++i) dst[i] = value[i];
 }
 
+// Lane i of a shuffle takes element F::at(i) of two vectors beside each other. The indices are spelled out, because GCC
+// 12 fills a vector by a loop with a condition in it at run time, and waits for the stores.
+template <class F, class I, int N, int... i>
+RECEPTIVE_FN typename VectorOf<I, N>::type indices(std::integer_sequence<int, i...>) {
+  return typename VectorOf<I, N>::type{static_cast<I>(F::at(i, N))...};
+}
+template <class F, class T, int N>
+RECEPTIVE_FN Pack<T, N> shuffle(Pack<T, N> a, Pack<T, N> b) {
+  return Pack<T, N>(__builtin_shuffle(a.v, b.v, indices<F, SignedOf<T>, N>(std::make_integer_sequence<int, N>{})));
+}
+
+struct EvenLanes {
+  static constexpr int at(int i, int n) { return i < n / 2 ? 2 * i : n + (2 * i - (n - 1)); }
+};
+template <int kFirst>
+struct EverySecond {
+  static constexpr int at(int i, int) { return 2 * i + kFirst; }
+};
+template <int kLast>
+struct MovedDown {
+  static constexpr int at(int i, int n) { return i < n - 1 ? i + 1 : n + (kLast + n) % n; }
+};
+template <int kPhase>
+struct EachTwice {
+  static constexpr int at(int i, int) { return (i + kPhase) / 2; }
+};
+template <int kHalf>
+struct Interleaved {
+  static constexpr int at(int i, int n) { return kHalf * n / 2 + i / 2 + i % 2 * n; }
+};
+template <int kPhase>
+struct Spread {
+  static constexpr int at(int i, int n) { return i % 2 == kPhase ? i / 2 : n; }
+};
+
 // Even lanes of the pair (low, high), where high starts at element N - 1 of low's row: so that a stride of 2 reads no
 // element past the last one it needs.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> even_lanes(Pack<T, N> low, Pack<T, N> high) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type index;
-  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i < N / 2 ? 2 * i : N + (2 * i - (N - 1)));
-  return Pack<T, N>(__builtin_shuffle(low.v, high.v, index));
+  return shuffle<EvenLanes>(low, high);
 }
 
 // Elements 0, 2, 4 … and 1, 3, 5 … of the 2N elements (low, high).
-template <int kFirst, class T, int N>
-RECEPTIVE_FN Pack<T, N> every_second(Pack<T, N> low, Pack<T, N> high) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type index;
-  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(2 * i + kFirst);
-  return Pack<T, N>(__builtin_shuffle(low.v, high.v, index));
-}
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> even_of_pair(Pack<T, N> low, Pack<T, N> high) {
-  return every_second<0>(low, high);
+  return shuffle<EverySecond<0>>(low, high);
 }
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N> low, Pack<T, N> high) {
-  return every_second<1>(low, high);
+  return shuffle<EverySecond<1>>(low, high);
+}
+
+// Lanes 1 .. N - 1 of a, then lane kLast of b, counted from b's end where it is negative.
+template <int kLast, class T, int N>
+RECEPTIVE_FN Pack<T, N> moved_down(Pack<T, N> a, Pack<T, N> b) {
+  return shuffle<MovedDown<kLast>>(a, b);
 }
 
 // (a0, b0, a1, b1, …), its first and its second half.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> interleave_low(Pack<T, N> a, Pack<T, N> b) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type index;
-  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i / 2 + i % 2 * N);
-  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
+  return shuffle<Interleaved<0>>(a, b);
 }
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> interleave_high(Pack<T, N> a, Pack<T, N> b) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type index;
-  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(N / 2 + i / 2 + i % 2 * N);
-  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
-}
-
-// Lanes 1, 2, … of a, then lane kLane of b.
-template <int kLane, class T, int N>
-RECEPTIVE_FN Pack<T, N> next_lane(Pack<T, N> a, Pack<T, N> b) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type index;
-  for (int i = 0; i < N; ++i) index[i] = static_cast<I>(i < N - 1 ? i + 1 : N + kLane);
-  return Pack<T, N>(__builtin_shuffle(a.v, b.v, index));
+  return shuffle<Interleaved<1>>(a, b);
 }
 
 // Lanes of `dense` moved apart to every second lane, beginning with lane `phase`; the others take `fill`.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> spread_lanes(Pack<T, N> dense, int phase, Pack<T, N> fill) {
-  using I = SignedOf<T>;
-  typename VectorOf<I, N>::type even, odd;
-  for (int i = 0; i < N; ++i) {
-    even[i] = static_cast<I>(i % 2 == 0 ? i / 2 : N);
-    odd[i] = static_cast<I>(i % 2 == 1 ? i / 2 : N);
+  return phase == 0 ? shuffle<Spread<0>>(dense, fill) : shuffle<Spread<1>>(dense, fill);
+}
+
+// Lane l reads row[(first + l) / 2] inside [0, limit), and 0 elsewhere.
+template <int N, class T>
+RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_t limit) {
+  const std::int64_t at = first >> 1;
+  const std::int64_t needed = limit - at < N / 2 + (first & 1) ? limit - at : N / 2 + (first & 1);
+  const Pack<T, N> source = LaneRange<T, N>::within(0, needed).load(row + at, Pack<T, N>(T(0)));
+  return (first & 1) == 0 ? shuffle<EachTwice<0>>(source, source) : shuffle<EachTwice<1>>(source, source);
+}
+
+// Asks for the memory some way behind `count` elements that are read now. The address may lie outside of any buffer: a
+// prefetch does not fault.
+template <int kCount, class T>
+RECEPTIVE_FN void prefetch_ahead(const T* at) {
+  constexpr int kBytes = 8192, kLine = 64;
+  const auto address = reinterpret_cast<std::uintptr_t>(at) + kBytes;
+#pragma GCC unroll 4
+  for (int offset = 0; offset < kCount * static_cast<int>(sizeof(T)); offset += kLine) {
+    __builtin_prefetch(reinterpret_cast<const void*>(address + static_cast<std::uintptr_t>(offset)));
   }
-  return Pack<T, N>(phase == 0 ? __builtin_shuffle(dense.v, fill.v, even) : __builtin_shuffle(dense.v, fill.v, odd));
 }
 
 // Strides other than 1 and 2, lane by lane; kept out of line, since bodies contain many such reads and few ever run.
@@ -202,6 +276,16 @@ struct Lanes {
       value.write(dst);
     } else {
       memory::store_some<T, N>(dst, active, value);
+    }
+  }
+
+  // The same; `around` sends full tiles around the caches (see Executor::writes_around).
+  template <class T>
+  RECEPTIVE_FN void store(T* dst, Pack<T, N> value, bool around) const {
+    if (kFull && around) {
+      value.write_around(dst);
+    } else {
+      store(dst, value);
     }
   }
 

@@ -97,6 +97,24 @@ struct Pack {
   }
   RECEPTIVE_FN void write(T* dst) const { *reinterpret_cast<typename VectorOf<T, N>::Unaligned*>(dst) = v; }
 
+  // Writes a whole register around the caches, where the target can; dst is aligned to the pack's size. Other threads
+  // see it after fence_stores().
+  RECEPTIVE_FN void write_around(T* dst) const {
+#if defined(__SSE2__)
+    [[maybe_unused]] constexpr int bytes = static_cast<int>(sizeof(T)) * N;
+#if defined(__AVX512F__)
+    if constexpr (bytes == 64)
+      return _mm512_stream_si512(reinterpret_cast<__m512i*>(dst), reinterpret_cast<__m512i>(v));
+#endif
+#if defined(__AVX__)
+    if constexpr (bytes == 32)
+      return _mm256_stream_si256(reinterpret_cast<__m256i*>(dst), reinterpret_cast<__m256i>(v));
+#endif
+    if constexpr (bytes == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(dst), reinterpret_cast<__m128i>(v));
+#endif
+    write(dst);
+  }
+
   RECEPTIVE_FN T operator[](int lane) const { return v[lane]; }
   RECEPTIVE_FN void set(int lane, T value) { v[lane] = value; }
 
@@ -122,6 +140,13 @@ struct Pack {
   RECEPTIVE_FN Pack& operator-=(Pack b) { return *this = *this - b; }
   RECEPTIVE_FN Pack& operator*=(Pack b) { return *this = *this * b; }
 };
+
+// Orders write_around() before what this thread writes afterwards.
+RECEPTIVE_FN void fence_stores() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 
 // A type that is not deduced, so that select(mask, pack, 0.0f) takes its type from the mask and the pack.
 template <class T>
@@ -330,6 +355,31 @@ RECEPTIVE_FN Pack<T, N> sqrt(Pack<T, N> a) {
     }
   }
   return r;
+}
+
+// Whether scaled() below is one instruction.
+template <class T, int N>
+#if defined(__AVX512F__)
+inline constexpr bool kScales = sizeof(T) * N == 64 && sizeof(T) >= 4;
+#else
+inline constexpr bool kScales = false;
+#endif
+
+// a 2^k for integers k, rounded once: of float packs, where kScales.
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> scaled(Pack<T, N> a, [[maybe_unused]] Pack<T, N> k) {
+#if defined(__AVX512F__)
+  using Vector = typename Pack<T, N>::Vector;
+  if constexpr (sizeof(T) == 4) {
+    const auto x = reinterpret_cast<__m512>(a.v), e = reinterpret_cast<__m512>(k.v);
+    return Pack<T, N>(reinterpret_cast<Vector>(_mm512_maskz_scalef_ps(0xffff, x, e)));
+  } else {
+    const auto x = reinterpret_cast<__m512d>(a.v), e = reinterpret_cast<__m512d>(k.v);
+    return Pack<T, N>(reinterpret_cast<Vector>(_mm512_maskz_scalef_pd(0xff, x, e)));
+  }
+#else
+  return a;
+#endif
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

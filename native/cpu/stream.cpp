@@ -71,8 +71,14 @@ void poison(void* data, std::int64_t bytes) {
 
 }  // namespace
 
-CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile)
-    : Stream(allocator), device_(device), pool_(pool), sink_(sink), profile_(profile) {}
+CpuStream::CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile,
+                     std::int64_t lastCacheBytes)
+    : Stream(allocator),
+      device_(device),
+      pool_(pool),
+      sink_(sink),
+      profile_(profile),
+      lastCacheBytes_(lastCacheBytes) {}
 
 CpuStream::~CpuStream() { cancel(); }
 
@@ -280,7 +286,7 @@ void CpuStream::compute(OpTask& task) noexcept {
   }
   Pool::Team team(pool_, task.threads);
   Fault fault{-1, 0, 0};
-  KernelContext context{team.parallel(), task.workspace, nullptr, false, &fault, nullptr};
+  KernelContext context{team.parallel(), task.workspace, nullptr, false, &fault, nullptr, lastCacheBytes_};
   if (packed != nullptr) {
     context.packed = packed->data;
     context.packedReady = packed->filled;

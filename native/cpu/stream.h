@@ -16,7 +16,8 @@ namespace receptive {
 
 class CpuStream final : public Stream {
  public:
-  CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile);
+  CpuStream(std::uint32_t device, Pool& pool, Allocator& allocator, CompletionSink& sink, ProfileLog& profile,
+            std::int64_t lastCacheBytes);
   ~CpuStream() override;
 
   void submit(OpTask& task) override;
@@ -62,6 +63,7 @@ class CpuStream final : public Stream {
   Pool& pool_;
   CompletionSink& sink_;
   ProfileLog& profile_;
+  const std::int64_t lastCacheBytes_;
   FailureLog failures_;
   Ticket enqueued_ = 0;  // the caller's
 

@@ -80,6 +80,8 @@ class Executor {
 
   std::byte* workspace() const { return context_.workspace; }
 
+  bool writes_around(const void*, std::int64_t) const { return false; }
+
   template <class Body>
   void rows(std::int64_t count, std::int64_t width, const Body& body) const {
     if (count <= 0 || width <= 0) return;

@@ -24,6 +24,36 @@ RECEPTIVE_FN Pack<T, N> odd_of_pair(Pack<T, N>, Pack<T, N> high) {
   return high;
 }
 
+// Nothing to do: the other threads hide the latency.
+template <int kCount, class T>
+RECEPTIVE_FN void prefetch_ahead(const T*) {}
+
+// Strips of one lane have a part per tap, so that nothing is moved.
+template <int kLast, class T, int N>
+RECEPTIVE_FN Pack<T, N> moved_down(Pack<T, N> a, Pack<T, N>) {
+  return a;
+}
+
+template <int N, class T>
+RECEPTIVE_FN Pack<T, N> each_twice(const T* row, std::int64_t first, std::int64_t limit) {
+  return Pack<T, N>(first / 2 < limit ? row[first / 2] : T(0));
+}
+
+// One lane, which is inside or not.
+template <class T, int N>
+class LaneRange {
+ public:
+  RECEPTIVE_FN static LaneRange within(std::int64_t first, std::int64_t limit) {
+    return LaneRange(static_cast<std::uint64_t>(first) < static_cast<std::uint64_t>(limit));
+  }
+  RECEPTIVE_FN Pack<T, N> load(const T* src, Pack<T, N> other) const { return in_ ? Pack<T, N>(*src) : other; }
+  RECEPTIVE_FN Pack<T, N> choose(T inside, T outside) const { return Pack<T, N>(in_ ? inside : outside); }
+
+ private:
+  RECEPTIVE_FN explicit LaneRange(bool in) : in_(in) {}
+  bool in_;
+};
+
 }  // namespace memory
 
 template <int N, bool kFull>
@@ -39,6 +69,11 @@ struct Lanes {
 
   template <class T>
   RECEPTIVE_FN void store(T* dst, Pack<T, 1> value) const {
+    *dst = value.v;
+  }
+
+  template <class T>
+  RECEPTIVE_FN void store(T* dst, Pack<T, 1> value, bool) const {
     *dst = value.v;
   }
 

@@ -195,4 +195,11 @@ RECEPTIVE_FN Pack<double, 1> sqrt(Pack<double, 1> a) {
 #endif
 }
 
+template <class T, int N>
+inline constexpr bool kScales = false;
+template <class T, int N>
+RECEPTIVE_FN Pack<T, N> scaled(Pack<T, N> a, Pack<T, N>) {
+  return a;
+}
+
 }  // namespace receptive::RECEPTIVE_TARGET

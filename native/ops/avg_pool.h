@@ -1,11 +1,12 @@
-// Average pooling, with a fixed window or (adaptive) with the windows floor(i * in / out) .. ceil((i + 1) * in / out).
+// Average pooling with a fixed window.
 //
-// The divisor of a fixed window counts its taps inside the padded input (countIncludePad) or inside the input; it is a
+// The divisor of a window counts its taps inside the padded input (countIncludePad) or inside the input; it is a
 // product of a vertical and a horizontal count. Backward divides each gradient once, into the workspace, and then
 // gathers per input element.
 #pragma once
 
-#include "window.h"
+#include "strip.h"
+#include "window_sums.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -35,12 +36,13 @@ RECEPTIVE_FN Pack<T, N> tap_counts(const Axis& x, std::int64_t begin, int active
   return counts;
 }
 
-template <class T>
+// NCHW: as MaxPoolPlanes.
+template <class T, int kStride, int kKernel>
 struct AvgPoolPlanes {
   using Element = T;
   static constexpr bool kOverlap = true;
   AvgPoolPlan<T> plan;
-  Range inside;
+  Range interior;
 
   struct Row {
     const T* plane;
@@ -50,33 +52,110 @@ struct AvgPoolPlanes {
     T down;  // vertical count of the divisor
   };
 
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t plane = i / plan.y.output;
-    const std::int64_t oy = i - plane * plan.y.output;
+  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
+  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t oy) const {
     const std::int64_t first = plan.y.first(oy);
-    return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first), i * plan.x.output,
-               static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
+    return Row{plan.input + plane * plan.y.input * plan.x.input, first, taps_inside(plan.y, first),
+               (plane * plan.y.output + oy) * plan.x.output, static_cast<T>(tap_count(plan.y, oy, plan.count_padding))};
+  }
+  RECEPTIVE_FN Range inside(const Row& row) const {
+    return kKernel == 0 || row.taps.end - row.taps.begin == kKernel ? interior : Range{0, 0};
   }
 
-  template <class P>
+  template <class P, bool kInside>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    if constexpr (kKernel > 0) {
+      strip<P, kInside>(row, begin, p);
+    } else if (plan.x.dilation == 1 && (plan.x.stride > 2 || plan.x.kernel > kMostTaps)) {
+      sums<P, kInside>(row, begin, p);
+    } else if (!kInside && plan.x.kernel > plan.x.input) {
+      lane_by_lane(row, begin, p.active);
+    } else {
+      taps<P, kInside>(row, begin, p);
+    }
+  }
+
+ private:
+  static constexpr int kMostTaps = 8;  // that are added one by one
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void strip(const Row& row, std::int64_t begin, P p) const {
+    constexpr int N = P::count;
+    using S = Strip<kStride, kKernel, T, N>;
+    const std::int64_t first = plan.x.first(begin);
+    const StripReader<kInside, kStride, kKernel, T, N> reader(first, plan.x.input);
+    const std::int64_t step = plan.y.dilation * plan.x.input;
+    const T* line = row.plane + row.first * plan.x.input + row.taps.begin * step + first;
+    prefetch_strip<kStride, N>(line, step);
+    S sum;
+    for (auto& part : sum.part) part = Pack<T, N>(T(0));
+    for_rows<kInside, kKernel>(0, row.taps.end - row.taps.begin, [&](std::int64_t r) RECEPTIVE_INLINE_LAMBDA {
+      const S v = reader.read(line + r * step, T(0));
+      sum.part[0] += v.part[0];
+      sum.part[1] += v.part[1];
+      if constexpr (S::kParts == 3) sum.part[2] += v.part[2];
+    });
+    if constexpr (kInside) {
+      p.store(plan.output + row.out + begin, across(sum) / Pack<T, N>(T(kKernel * kKernel)));
+    } else {
+      p.store(plan.output + row.out + begin, across(sum) / (counts<N>(begin, p.active, reader) * Pack<T, N>(row.down)));
+    }
+  }
+
+  template <int N>
+  RECEPTIVE_FN static Pack<T, N> across(const Strip<kStride, kKernel, T, N>& strip) {
+    const auto two = strip.template tap<0>() + strip.template tap<1>();
+    if constexpr (kKernel == 2) return two;
+    if constexpr (kKernel == 3) return two + strip.template tap<2>();
+  }
+
+  // The horizontal counts of N outputs.
+  template <int N, class Reader>
+  RECEPTIVE_FN Pack<T, N> counts(std::int64_t begin, int active, const Reader& inside_input) const {
+    const Axis& x = plan.x;
+    if (!plan.count_padding) return across(inside_input.ones());
+    const std::int64_t first = begin * x.stride;  // counted from the padding's first element
+    const std::int64_t padded = x.before + x.input + x.after;
+    if (first + (active - 1) * x.stride + x.kernel <= padded) return Pack<T, N>(T(kKernel));
+    return across(Reader(first, padded).ones());
+  }
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void sums(const Row& row, std::int64_t begin, P p) const {
+    const Axis& x = plan.x;
+    const std::int64_t step = plan.y.dilation * x.input;
+    const T* line = row.plane + row.first * x.input + row.taps.begin * step;
+    const auto sum =
+        window_sums<P::count>(line, step, row.taps.end - row.taps.begin, p.active, [&](int l) RECEPTIVE_INLINE_LAMBDA {
+          const std::int64_t first = x.first(begin + l);
+          const Range taps = kInside ? Range{0, x.kernel} : taps_inside(x, first);
+          return Range{first + taps.begin, first + taps.end};
+        });
+    finish<P, kInside>(row, begin, p, sum);
+  }
+
+  template <class P, bool kInside>
+  RECEPTIVE_FN void taps(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
     const Axis& x = plan.x;
-    if (x.kernel > x.input) return lane_by_lane(row, begin, p.active);
-    const bool interior_tile = begin >= inside.begin && begin + N <= inside.end;
     Pack<T, N> sum(T{0});
     for (std::int64_t r = row.taps.begin; r < row.taps.end; ++r) {
       const T* line = row.plane + (row.first + r * plan.y.dilation) * x.input;
       std::int64_t ix = x.first(begin);
-      for (std::int64_t s = 0; s < x.kernel; ++s, ix += x.dilation)
+      for (std::int64_t s = 0; s < x.kernel; ++s, ix += x.dilation) {
         sum += p.load_strided(line, ix, x.stride, x.input, T{0});
+      }
     }
-    const Pack<T, N> across =
-        interior_tile ? Pack<T, N>(static_cast<T>(x.kernel)) : tap_counts<T, N>(x, begin, p.active, plan.count_padding);
-    p.store(plan.output + row.out + begin, sum / (across * Pack<T, N>(row.down)));
+    finish<P, kInside>(row, begin, p, sum);
   }
 
- private:
+  template <class P, bool kInside>
+  RECEPTIVE_FN void finish(const Row& row, std::int64_t begin, P p, Pack<T, P::count> sum) const {
+    const auto across = kInside ? Pack<T, P::count>(static_cast<T>(plan.x.kernel))
+                                : tap_counts<T, P::count>(plan.x, begin, p.active, plan.count_padding);
+    p.store(plan.output + row.out + begin, sum / (across * Pack<T, P::count>(row.down)));
+  }
+
   // Windows wider than the input: most taps miss it.
   RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
     for (std::int64_t ox = begin; ox < begin + count; ++ox) {
@@ -146,6 +225,7 @@ struct AvgPoolShare {
   Axis y;
   Axis x;
   bool count_padding;
+  Range whole = interior(x);  // outputs that lose no tap
 
   struct Row {
     std::int64_t at;
@@ -166,7 +246,11 @@ struct AvgPoolShare {
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     Pack<T, P::count> count(row.count);
-    if constexpr (!kNhwc) count = count * tap_counts<T, P::count>(x, begin, p.active, count_padding);
+    if constexpr (!kNhwc) {
+      const bool all = begin >= whole.begin && begin + p.active <= whole.end;
+      count = count * (all ? Pack<T, P::count>(static_cast<T>(x.kernel))
+                           : tap_counts<T, P::count>(x, begin, p.active, count_padding));
+    }
     p.store(share + row.at + begin, p.load(gradient + row.at + begin) / count);
   }
 };
@@ -230,67 +314,10 @@ struct AvgPoolGather {
   }
 };
 
-// Adaptive windows: output o of an axis covers floor(o * in / out) .. ceil((o + 1) * in / out).
-RECEPTIVE_FN Range adaptive_window(std::int64_t o, std::int64_t in, std::int64_t out) {
-  return Range{o * in / out, ceil_div((o + 1) * in, out)};
-}
-// The outputs whose windows cover input i.
-RECEPTIVE_FN Range adaptive_cover(std::int64_t i, std::int64_t in, std::int64_t out) {
-  return Range{i * out / in, ceil_div((i + 1) * out, in)};
-}
-
+// Backward where the windows lie side by side, without padding: an input element receives the share of its one window,
+// or nothing beyond the last.
 template <class T, bool kNhwc>
-struct AdaptiveAvgPool {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  const T* input;
-  T* output;
-  std::int64_t channels;
-  Axis y;
-  Axis x;
-
-  struct Row {
-    const T* from;
-    Range down;
-    std::int64_t ox;  // NHWC only
-    std::int64_t out;
-  };
-
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t line = kNhwc ? i / x.output : i;
-    const std::int64_t plane = line / y.output;
-    const std::int64_t inner = kNhwc ? channels : 1;
-    return Row{input + plane * y.input * x.input * inner, adaptive_window(line - plane * y.output, y.input, y.output),
-               i - line * x.output, i * (kNhwc ? channels : x.output)};
-  }
-
-  template <class P>
-  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    const T height = static_cast<T>(row.down.end - row.down.begin);
-    if constexpr (kNhwc) {
-      const Range across = adaptive_window(row.ox, x.input, x.output);
-      Pack<T, P::count> sum(T{0});
-      for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
-        for (std::int64_t ix = across.begin; ix < across.end; ++ix) {
-          sum += p.load(row.from + (iy * x.input + ix) * channels + begin);
-        }
-      }
-      p.store(output + row.out + begin, sum / Pack<T, P::count>(height * static_cast<T>(across.end - across.begin)));
-    } else {
-      for (int l = 0; l < p.active; ++l) {
-        const Range across = adaptive_window(begin + l, x.input, x.output);
-        T sum{0};
-        for (std::int64_t iy = row.down.begin; iy < row.down.end; ++iy) {
-          for (std::int64_t ix = across.begin; ix < across.end; ++ix) sum += row.from[iy * x.input + ix];
-        }
-        output[row.out + begin + l] = sum / (height * static_cast<T>(across.end - across.begin));
-      }
-    }
-  }
-};
-
-template <class T, bool kNhwc>
-struct AdaptiveAvgPoolGrad {
+struct AvgPoolTiles {
   using Element = T;
   static constexpr bool kOverlap = true;
   const T* gradient;
@@ -298,50 +325,62 @@ struct AdaptiveAvgPoolGrad {
   std::int64_t channels;
   Axis y;
   Axis x;
+  bool around;
 
   struct Row {
-    const T* from;
-    Range up;
-    std::int64_t ix;
+    const T* from;      // the first gradient of the windows' row (NCHW), of the window (NHWC)
+    std::int64_t ends;  // elements of the row that have a window
     std::int64_t out;
   };
 
-  RECEPTIVE_FN Row row(std::int64_t i) const {
-    const std::int64_t line = kNhwc ? i / x.input : i;
-    const std::int64_t plane = line / y.input;
-    const std::int64_t inner = kNhwc ? channels : 1;
-    return Row{gradient + plane * y.output * x.output * inner,
-               adaptive_cover(line - plane * y.input, y.input, y.output), i - line * x.input,
-               i * (kNhwc ? channels : x.input)};
+  RECEPTIVE_FN static bool fits(const Axis& axis) {
+    return axis.kernel == axis.stride && axis.before == 0 && axis.after == 0 && axis.dilation == 1;
+  }
+
+  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
+  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t iy) const {
+    const std::int64_t oy = iy / y.kernel;
+    const std::int64_t out = plane * y.input + iy;
+    const std::int64_t from = plane * y.output + oy;
+    return Row{gradient + from * x.output, oy < y.output ? x.output * x.kernel : 0, out * x.input};
+  }
+  RECEPTIVE_FN Row row(std::int64_t i) const {  // NHWC
+    const std::int64_t line = i / x.input;
+    const std::int64_t image = line / y.input;
+    const std::int64_t oy = (line - image * y.input) / y.kernel, ox = (i - line * x.input) / x.kernel;
+    return Row{gradient + ((image * y.output + oy) * x.output + ox) * channels,
+               oy < y.output && ox < x.output ? channels : 0, i * channels};
   }
 
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
+    constexpr int N = P::count;
+    Pack<T, N> g(T(0));
     if constexpr (kNhwc) {
-      p.store(output + row.out + begin, gathered<Pack<T, P::count>>(row, row.ix, [&](std::int64_t at) {
-                return p.load(row.from + at * channels + begin);
-              }));
-    } else {
-      for (int l = 0; l < p.active; ++l) {
-        output[row.out + begin + l] = gathered<T>(row, begin + l, [&](std::int64_t at) { return row.from[at]; });
+      if (row.ends > 0) g = p.load(row.from + begin);
+    } else if (begin < row.ends) {
+      const std::int64_t ox = x.kernel == 2 ? begin >> 1 : begin / x.kernel;
+      const std::int64_t left = (ox + 1) * x.kernel - begin;  // lanes of the first window
+      if (left >= N && begin + N <= row.ends) {
+        g = Pack<T, N>(row.from[ox]);
+      } else {
+        g = spread<N>(row, begin, ox, left);
       }
     }
+    p.store(output + row.out + begin, g / Pack<T, N>(static_cast<T>(y.kernel) * static_cast<T>(x.kernel)), around);
   }
 
  private:
-  template <class V, class Load>
-  RECEPTIVE_FN V gathered(const Row& row, std::int64_t ix, Load load) const {
-    const Range left = adaptive_cover(ix, x.input, x.output);
-    V sum(T{0});
-    for (std::int64_t oy = row.up.begin; oy < row.up.end; ++oy) {
-      const Range down = adaptive_window(oy, y.input, y.output);
-      for (std::int64_t ox = left.begin; ox < left.end; ++ox) {
-        const Range across = adaptive_window(ox, x.input, x.output);
-        const T count = static_cast<T>((down.end - down.begin) * (across.end - across.begin));
-        sum += load(oy * x.output + ox) / V(count);
-      }
+  // Lanes of several windows, or beyond the last.
+  template <int N>
+  RECEPTIVE_FN Pack<T, N> spread(const Row& row, std::int64_t begin, std::int64_t ox, std::int64_t left) const {
+    if (x.kernel == 2) return memory::each_twice<N>(row.from, begin, x.output);
+    T lanes[N];
+    for (int l = 0; l < N; ++l) {
+      if (l == left) ++ox, left += x.kernel;
+      lanes[l] = ox < x.output ? row.from[ox] : T(0);
     }
-    return sum;
+    return Pack<T, N>::read(lanes);
   }
 };
 

@@ -14,6 +14,7 @@
 #include "dtype_set.h"
 #include "math.h"
 #include "number.h"
+#include "pointwise.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -94,6 +95,7 @@ struct BinaryBody {
   const T* b;
   Out* y;
   T scalar;
+  bool around;
 
   RECEPTIVE_FN Plane plane(std::int64_t i) const { return layout.plane(i); }
   RECEPTIVE_FN RowOperand<T> side(const T* data, int k, const Plane& p, std::int64_t j) const {
@@ -105,7 +107,7 @@ struct BinaryBody {
   }
   template <class P>
   RECEPTIVE_FN void tile(const Row& r, std::int64_t at, P p) const {
-    p.store(r.y + at, F{}(r.a.load(at, p), r.b.load(at, p)));
+    p.store(r.y + at, F{}(r.a.load(at, p), r.b.load(at, p)), around);
   }
 };
 
@@ -116,9 +118,11 @@ void run_binary(X& executor, const OpCall& call, BinarySide a, BinarySide b, dou
   Broadcast<2> layout(attrs.rank, attrs.dims);
   layout.operand(0, attrs.rank, a.strides);
   layout.operand(1, attrs.rank, b.strides);
+  const bool aligned_rows = layout.planes * layout.rows == 1 || layout.width % kWidestPack == 0;
   executor.planes(layout.planes, layout.rows, layout.width,
                   Body{layout, static_cast<const T*>(a.data), static_cast<const T*>(b.data),
-                       static_cast<typename Body::Out*>(call.outputs[0].data), element<T>(scalar)});
+                       static_cast<typename Body::Out*>(call.outputs[0].data), element<T>(scalar),
+                       aligned_rows && goes_around(executor, call)});
 }
 
 template <class X, class F>

@@ -85,8 +85,12 @@ RECEPTIVE_FN Pack<T, N> power_of_two(Pack<T, N> k) {
 // p 2^k, rounded once where the result is denormal: for -2 bias < k <= 2 bias and p near 1.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> scale_by_power(Pack<T, N> p, Pack<T, N> k) {
-  const Pack<T, N> half = nearest_integer(k * T(0.5));
-  return p * power_of_two(half) * power_of_two(k - half);
+  if constexpr (kScales<T, N>) {
+    return scaled(p, k);
+  } else {
+    const Pack<T, N> half = nearest_integer(k * T(0.5));
+    return p * power_of_two(half) * power_of_two(k - half);
+  }
 }
 
 // x with the lower half of its significant bits cleared: products of two such numbers are exact.

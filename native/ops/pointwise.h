@@ -36,6 +36,19 @@ RECEPTIVE_FN Cost pointwise_cost(const OpCall& call) {
   return {F::flops * size, size * static_cast<double>(element_bytes(out.dtype) * (call.inputCount + 1))};
 }
 
+// Rows of a multiple of this many elements begin and end with whole, aligned tiles, whatever the target and type.
+inline constexpr std::int64_t kWidestPack = 64;
+
+// Whether the output is written around the caches; in place its lines are there already.
+template <class X>
+RECEPTIVE_FN bool goes_around(const X& executor, const OpCall& call) {
+  const View& out = call.outputs[0];
+  for (std::int32_t i = 0; i < call.inputCount; ++i) {
+    if (call.inputs[i].data == out.data) return false;
+  }
+  return executor.writes_around(out.data, out.size * element_bytes(out.dtype));
+}
+
 template <class T, class F>
 struct MapBody {
   using Element = T;
@@ -44,11 +57,12 @@ struct MapBody {
   const T* x;
   T* y;
   F f;
+  bool around;
 
   RECEPTIVE_FN Row row(std::int64_t) const { return {}; }
   template <class P>
   RECEPTIVE_FN void tile(Row, std::int64_t at, P p) const {
-    p.store(y + at, f(p.load(x + at)));
+    p.store(y + at, f(p.load(x + at)), around);
   }
 };
 
@@ -67,7 +81,9 @@ struct Map : F {
     const View& y = call.outputs[0];
     dispatch_set<F::types>(x.dtype, [&](auto tag) {
       using T = decltype(tag);
-      executor.rows(1, x.size, MapBody<T, F>{static_cast<const T*>(x.data), static_cast<T*>(y.data), formula<F>(call)});
+      executor.rows(1, x.size,
+                    MapBody<T, F>{static_cast<const T*>(x.data), static_cast<T*>(y.data), formula<F>(call),
+                                  goes_around(executor, call)});
     });
   }
 };
@@ -81,11 +97,12 @@ struct ZipBody {
   const T* b;
   T* y;
   F f;
+  bool around;
 
   RECEPTIVE_FN Row row(std::int64_t) const { return {}; }
   template <class P>
   RECEPTIVE_FN void tile(Row, std::int64_t at, P p) const {
-    p.store(y + at, f(p.load(a + at), p.load(b + at)));
+    p.store(y + at, f(p.load(a + at), p.load(b + at)), around);
   }
 };
 
@@ -108,7 +125,7 @@ struct Zip : F {
       using T = decltype(tag);
       executor.rows(1, a.size,
                     ZipBody<T, F>{static_cast<const T*>(a.data), static_cast<const T*>(b.data), static_cast<T*>(y.data),
-                                  formula<F>(call)});
+                                  formula<F>(call), goes_around(executor, call)});
     });
   }
 };

@@ -1,9 +1,13 @@
-// The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h and avg_pool.h.
+// The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h, avg_pool.h and
+// adaptive_avg_pool.h.
 #pragma once
 
+#include "adaptive_avg_pool.h"
 #include "avg_pool.h"
 #include "index_check.h"
 #include "max_pool.h"
+#include "pointwise.h"
+#include "reduce.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -26,6 +30,24 @@ RECEPTIVE_FN Axis vertical(const PoolAttrs& a) {
 }
 RECEPTIVE_FN Axis horizontal(const PoolAttrs& a) {
   return Axis{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w};
+}
+
+// Horizontal numbers of a window as the compiler knows them; 0 where it does not.
+template <int kStride, int kKernel>
+struct KnownWindow {
+  static constexpr int stride = kStride, kernel = kKernel;
+};
+
+// The usual windows have loops of their own, in float32 only: each costs some KiB.
+template <class T, class F>
+RECEPTIVE_FN void with_window(const Axis& y, const Axis& x, F&& run) {
+  if constexpr (sizeof(T) == 4) {
+    const bool dense = x.dilation == 1 && y.kernel == x.kernel;
+    if (dense && x.stride == 2 && x.kernel == 2) return run(KnownWindow<2, 2>{});
+    if (dense && x.stride == 2 && x.kernel == 3) return run(KnownWindow<2, 3>{});
+    if (dense && x.stride == 1 && x.kernel == 3) return run(KnownWindow<1, 3>{});
+  }
+  run(KnownWindow<0, 0>{});
 }
 
 // What all pooling ops share: the schema, the guard, the cost.
@@ -91,24 +113,14 @@ struct MaxPool2dOp : PoolBase {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
         return;
       }
-      // The usual windows have loops of their own, in float32 only: each costs 10 KiB.
-      if constexpr (sizeof(T) == 4) {
-        const bool dense = plan.x.dilation == 1 && plan.y.kernel == plan.x.kernel;
-        if (dense && plan.x.stride == 2 && plan.x.kernel == 2) return planes<T, 2, 2>(executor, plan, a);
-        if (dense && plan.x.stride == 2 && plan.x.kernel == 3) return planes<T, 2, 3>(executor, plan, a);
-        if (dense && plan.x.stride == 1 && plan.x.kernel == 3) return planes<T, 1, 3>(executor, plan, a);
-      }
-      planes<T, 0, 0>(executor, plan, a);
+      with_window<T>(plan.y, plan.x, [&](auto window) {
+        executor.planes(a.batch * a.channels, a.output.h, a.output.w,
+                        MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
+      });
     });
   }
 
  private:
-  template <class T, int kStride, int kKernel>
-  static void planes(X& executor, const MaxPoolPlan<T>& plan, const PoolAttrs& a) {
-    executor.planes(a.batch * a.channels, a.output.h, a.output.w,
-                    MaxPoolPlanes<T, kIndices, kStride, kKernel>{plan, interior(plan.x)});
-  }
-
   // Every window has a tap inside the input.
   static bool covered(const Axis& axis) {
     for (std::int64_t o = 0; o < axis.output; ++o) {
@@ -155,17 +167,54 @@ struct MaxPool2dGradOp : PoolBase {
   }
 };
 
+// Windows that are whole planes, without padding: a mean over the positions of a plane (NCHW) or of an image (NHWC).
+struct WholePlanes {
+  std::int64_t outer, n, inner;
+
+  RECEPTIVE_FN explicit WholePlanes(const PoolAttrs& a)
+      : outer(a.nhwc ? a.batch : a.batch * a.channels), n(a.height * a.width), inner(a.nhwc ? a.channels : 1) {}
+
+  template <class T>
+  static std::int64_t workspace(const PoolAttrs& a, int threads) {
+    const WholePlanes p(a);
+    return reduce_workspace<SumBody<T, T, T>>(p.outer, p.n, p.inner, threads);
+  }
+  template <class T, class X>
+  static void mean(X& executor, const PoolAttrs& a, const OpCall& call) {
+    const WholePlanes p(a);
+    executor.reduce(p.outer, p.n, p.inner,
+                    SumBody<T, T, T>{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(call.outputs[0].data),
+                                     static_cast<T>(p.n)});
+  }
+};
+
+template <class T, class X>
+void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
+  with_window<T>(plan.y, plan.x, [&](auto window) {
+    executor.planes(planes, plan.y.output, plan.x.output,
+                    AvgPoolPlanes<T, window.stride, window.kernel>{plan, interior(plan.x)});
+  });
+}
+
 template <class X>
 struct AvgPool2dOp : PoolBase {
   static constexpr const char* name = "avgPool2d";
   static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
 
   static const char* check(const OpCall& call) { return check_sizes(call, call.inputs[0], call.outputs[0]); }
+  static std::int64_t workspace(const OpCall& call, int threads) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (!whole(a)) return 0;
+    std::int64_t bytes = 0;
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) { bytes = WholePlanes::workspace<decltype(tag)>(a, threads); });
+    return bytes;
+  }
 
   static void run(X& executor, const OpCall& call) {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       const auto& a = attrs_of<PoolAttrs>(call);
+      if (whole(a)) return WholePlanes::mean<T>(executor, a, call);
       const AvgPoolPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
                                 static_cast<T*>(call.outputs[0].data),
                                 a.channels,
@@ -175,11 +224,41 @@ struct AvgPool2dOp : PoolBase {
       if (a.nhwc) {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, AvgPoolPixels<T>{plan});
       } else {
-        executor.rows(a.batch * a.channels * a.output.h, a.output.w, AvgPoolPlanes<T>{plan, interior(plan.x)});
+        average_planes(executor, a.batch * a.channels, plan);
       }
     });
   }
+
+ private:
+  static bool whole(const PoolAttrs& a) {
+    const auto one = [](const Axis& axis) {
+      return axis.output == 1 && axis.before == 0 && axis.after == 0 && axis.kernel == axis.input && axis.dilation == 1;
+    };
+    return one(vertical(a)) && one(horizontal(a));
+  }
 };
+
+// The gradient of windows side by side; false where they are not.
+template <class T, bool kNhwc, class X>
+bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x) {
+  using Body = AvgPoolTiles<T, kNhwc>;
+  if (!Body::fits(y) || !Body::fits(x)) return false;
+  const auto& a = attrs_of<PoolAttrs>(call);
+  const View& out = call.outputs[0];
+  const bool aligned_rows = (kNhwc ? a.channels : x.input) % kWidestPack == 0;
+  const Body body{static_cast<const T*>(call.inputs[0].data),
+                  static_cast<T*>(out.data),
+                  a.channels,
+                  y,
+                  x,
+                  aligned_rows && executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+  if constexpr (kNhwc) {
+    executor.rows(a.batch * y.input * x.input, a.channels, body);
+  } else {
+    executor.planes(a.batch * a.channels, y.input, x.input, body);
+  }
+  return true;
+}
 
 template <class X>
 struct AvgPool2dGradOp : PoolBase {
@@ -207,6 +286,7 @@ struct AvgPool2dGradOp : PoolBase {
   static void both_steps(X& executor, const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
+    if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
     T* share = reinterpret_cast<T*>(executor.workspace());
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
     executor.rows(
@@ -232,6 +312,14 @@ struct AdaptiveAvgPool2dOp : PoolBase {
     return a.height > 0 && a.width > 0 && a.output.h > 0 && a.output.w > 0 ? nullptr : "a size is 0";
   }
 
+  static std::int64_t workspace(const OpCall& call, int threads) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (kGrad || !whole(a)) return 0;
+    std::int64_t bytes = 0;
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) { bytes = WholePlanes::workspace<decltype(tag)>(a, threads); });
+    return bytes;
+  }
+
   static Cost cost(const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const double taps = static_cast<double>(a.height * a.width) / static_cast<double>(a.output.h * a.output.w);
@@ -250,6 +338,13 @@ struct AdaptiveAvgPool2dOp : PoolBase {
   }
 
  private:
+  static bool whole(const PoolAttrs& a) { return a.output.h == 1 && a.output.w == 1; }
+
+  static Axis tiling(const Axis& axis) {
+    const std::int64_t size = axis.input / axis.output;
+    return Axis{axis.input, axis.output, size, size, 0, 0, 1};
+  }
+
   template <class T, bool kNhwc>
   static void bodies(X& executor, const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
@@ -257,10 +352,17 @@ struct AdaptiveAvgPool2dOp : PoolBase {
     const T* from = static_cast<const T*>(call.inputs[0].data);
     T* to = static_cast<T*>(call.outputs[0].data);
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
+    const bool tiled = y.input % y.output == 0 && x.input % x.output == 0;
     if constexpr (kGrad) {
+      if (tiled && spread_tiles<T, kNhwc>(executor, call, tiling(y), tiling(x))) return;
       executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
                     AdaptiveAvgPoolGrad<T, kNhwc>{from, to, a.channels, y, x});
     } else {
+      if (whole(a)) return WholePlanes::mean<T>(executor, a, call);
+      if (!kNhwc && tiled) {
+        // Windows side by side: what is left of the formula is a plain window.
+        return average_planes(executor, lines, AvgPoolPlan<T>{from, to, a.channels, tiling(y), tiling(x), false});
+      }
       executor.rows(lines * y.output * (kNhwc ? x.output : 1), kNhwc ? a.channels : x.output,
                     AdaptiveAvgPool<T, kNhwc>{from, to, a.channels, y, x});
     }

@@ -254,8 +254,8 @@ class WinogradConvolution {
       d[3] = memory::odd_of_pair(odd, odd2);
     }
     const P next = used > kTile ? v[kTile] : zero;
-    d[kTile] = memory::next_lane<0>(d[0], next);
-    d[kTile + 1] = memory::next_lane<1>(d[1], next);
+    d[kTile] = memory::moved_down<0>(d[0], next);
+    d[kTile + 1] = memory::moved_down<1>(d[1], next);
   }
 
   void multiply(std::int64_t group, std::int64_t strip, std::int64_t panel, const T* u, const T* tiles,

@@ -39,6 +39,23 @@ struct Problem {
     }
   }
 
+  // The windows that have code of their own, on rows around the lengths of one to five vectors.
+  static Problem usual() {
+    Problem p = random();
+    p.r = p.s = pick(2, 3), p.sh = pick(1, 3), p.sw = pick(1, 2), p.dh = pick(1, 2), p.dw = 1;
+    p.h = pick(6, 19), p.w = pick(3, 90), p.nhwc = false;
+    return p;
+  }
+
+  // Windows wider than any vector, far apart, or side by side.
+  static Problem wide() {
+    Problem p = random();
+    p.n = p.c = pick(1, 2), p.h = pick(1, 9), p.w = pick(1, 700), p.dh = p.dw = 1;
+    p.r = pick(1, p.h), p.s = pick(1, p.w), p.sh = pick(1, 4), p.sw = pick(0, 1) == 0 ? p.s : pick(1, 40);
+    if (pick(0, 1) == 0) p.sh = p.r, p.top = p.bottom = p.left = p.right = 0;
+    return p;
+  }
+
   std::size_t in(int image, int channel, int y, int x) const {
     return nhwc ? ((static_cast<std::size_t>(image) * h + y) * w + x) * c + channel
                 : ((static_cast<std::size_t>(image) * c + channel) * h + y) * w + x;
@@ -287,6 +304,52 @@ void pooling(Problem p) {
 }
 
 template <class T>
+void adaptive(int h, int w, int oh, int ow, bool nhwc) {
+  const int n = 2, c = nhwc ? 37 : 3;
+  const auto list = t::PoolFamily<t::Executor>::list();
+  const auto at = [&](int image, int channel, int y, int x, int height, int width) {
+    return std::size_t(nhwc ? ((image * height + y) * width + x) * c + channel
+                            : ((image * c + channel) * height + y) * width + x);
+  };
+  Guarded<T> x(std::size_t(n) * c * h * w), g(std::size_t(n) * c * oh * ow), y(g.size), dx(x.size);
+  fill(x), fill(g);
+  std::vector<double> mean(g.size, 0), spread(x.size, 0);
+  for (int image = 0; image < n; ++image)
+    for (int channel = 0; channel < c; ++channel)
+      for (int oy = 0; oy < oh; ++oy)
+        for (int ox = 0; ox < ow; ++ox) {
+          const int top = oy * h / oh, bottom = ((oy + 1) * h + oh - 1) / oh;
+          const int left = ox * w / ow, right = ((ox + 1) * w + ow - 1) / ow;
+          const std::size_t o = at(image, channel, oy, ox, oh, ow);
+          for (int iy = top; iy < bottom; ++iy)
+            for (int ix = left; ix < right; ++ix) {
+              const double count = (bottom - top) * (right - left);
+              mean[o] += double(x[at(image, channel, iy, ix, h, w)]) / count;
+              spread[at(image, channel, iy, ix, h, w)] += double(g[o]) / count;
+            }
+        }
+  const auto call = [&](const char* name) {
+    Call call(list, name);
+    call.set("batch", {n}).set("channels", {double(c)}).set("height", {double(h)}).set("width", {double(w)});
+    call.set("output", {double(oh), double(ow)}).set("kernel", {1, 1}).set("stride", {1, 1}).set("dilation", {1, 1});
+    return call.set("nhwc", {double(nhwc)});
+  };
+  for (const int threads : {1, 3}) {
+    EXPECT(call("adaptiveAvgPool2d").in(x).out(y).run(threads) == nullptr, "refused %d %d", h, w);
+    EXPECT(call("adaptiveAvgPool2dGrad").in(g).out(dx).run(threads) == nullptr, "refused %d %d", h, w);
+    EXPECT(y.intact() && dx.intact(), "adaptive pooling %dx%d to %dx%d wrote outside", h, w, oh, ow);
+    for (std::size_t i = 0; i < y.size; ++i) {
+      EXPECT(std::fabs(y[i] - mean[i]) < 1e-5, "adaptive %dx%d to %dx%d [%zu] = %g, expected %g", h, w, oh, ow, i,
+             double(y[i]), mean[i]);
+    }
+    for (std::size_t i = 0; i < dx.size; ++i) {
+      EXPECT(std::fabs(dx[i] - spread[i]) < 1e-5, "its gradient %dx%d to %dx%d [%zu] = %g, expected %g", h, w, oh, ow,
+             i, double(dx[i]), spread[i]);
+    }
+  }
+}
+
+template <class T>
 void product(int m, int n, int k, bool transpose_a, bool transpose_b) {
   Guarded<T> a(std::size_t(m) * k), b(std::size_t(k) * n), c(std::size_t(m) * n);
   fill(a), fill(b);
@@ -319,6 +382,18 @@ int main() {
     winograd<double>(p);
     pooling<float>(p);
     pooling<double>(p);
+  }
+  for (int i = 0; i < 300; ++i) {
+    pooling<float>(Problem::usual());
+    pooling<float>(Problem::wide());
+    pooling<double>(Problem::wide());
+  }
+  for (int i = 0; i < 60; ++i) {
+    const int oh = pick(1, 4), ow = pick(1, 9);
+    const bool tiled = pick(0, 1) == 0;
+    const int h = tiled ? oh * pick(1, 5) : pick(1, 12), w = tiled ? ow * pick(1, 40) : pick(1, 400);
+    adaptive<float>(h, w, i % 4 == 0 ? 1 : oh, i % 4 == 0 ? 1 : ow, i % 3 == 0);
+    adaptive<double>(h, w, oh, ow, i % 3 == 0);
   }
   for (int i = 0; i < 60; ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));

@@ -42,6 +42,18 @@ void without_limits() {
   EXPECT(usable_processors(root.path()) >= 1, "at least one processor");
   EXPECT(usable_memory(root.path()) > 16 * kMiB, "physical memory");
   EXPECT(!processor_name(root.path()).empty(), "a name without /proc/cpuinfo");
+  EXPECT(last_cache_bytes(root.path()) == 0, "no cache that the system tells of");
+}
+
+void caches() {
+  const Root root;
+  const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index";
+  root.write(folder + "0/size", "48K\n");
+  root.write(folder + "1/size", "32K\n");
+  EXPECT(last_cache_bytes(root.path()) == 48 << 10, "the largest: %ld", last_cache_bytes(root.path()));
+  root.write(folder + "2/size", "3M\n");
+  root.write(folder + "3/size", "many\n");
+  EXPECT(last_cache_bytes(root.path()) == 3 * kMiB, "mebibytes, and nonsense: %ld", last_cache_bytes(root.path()));
 }
 
 void version_2() {
@@ -162,6 +174,7 @@ void targets() {
 
 int main() {
   without_limits();
+  caches();
   version_2();
   container_of_version_2();
   version_1();

@@ -39,7 +39,7 @@ struct Number {
 
 struct Fixture {
   explicit Fixture(int threads = 2, std::int64_t limit = std::int64_t{1} << 30)
-      : pool(threads), allocator("cpu", host_memory(), limit), stream(0, pool, allocator, sink, profile) {
+      : pool(threads), allocator("cpu", host_memory(), limit), stream(0, pool, allocator, sink, profile, 0) {
     fake::hold = false;
   }
   ~Fixture() { fake::hold = false; }
@@ -335,7 +335,7 @@ void two_streams() {
     threads.emplace_back([&, t] {
       Sink sink;
       ProfileLog profile;
-      CpuStream stream(0, pool, allocator, sink, profile);
+      CpuStream stream(0, pool, allocator, sink, profile, 0);
       OpTask task{};
       Block* x = stream.upload("\1\0\0\0\0\0\0", 8, DType::float64);
       for (int i = 0; i < 2000; ++i) {

@@ -1,4 +1,4 @@
-// im2col and max pooling, the op headers' own bodies, compiled by nvcc with the CUDA executor. scripts/cudaRows.mjs
+// im2col and pooling, the op headers' own bodies, compiled by nvcc with the CUDA executor. scripts/cudaRows.mjs
 // prints what ptxas says of them; where there is a device, the program compares their results with plain loops, element
 // by element.
 #include <cuda_runtime.h>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "executor.h"
+#include "ops/avg_pool.h"
 #include "ops/im2col.h"
 #include "ops/max_pool.h"
 
@@ -139,6 +140,62 @@ bool max_pool(const t::Executor& executor, const Problem& p) {
   return same(expected, device_output.read()) && (!kIndices || same(where, device_indices.read()));
 }
 
+template <int kStride, int kKernel>
+bool avg_pool(const t::Executor& executor, const Problem& p, bool count_padding) {
+  const std::vector<float> input = values(p);
+  const int64_t planes = p.images * p.channels;
+  std::vector<float> expected(planes * p.y.output * p.x.output, kUnwritten);
+  const OnDevice<float> device_input(input), device_output(expected);
+  size_t at = 0;
+  for (int64_t plane = 0; plane < planes; ++plane) {
+    const float* from = input.data() + plane * p.y.input * p.x.input;
+    for (int64_t oy = 0; oy < p.y.output; ++oy) {
+      for (int64_t ox = 0; ox < p.x.output; ++ox) {
+        float sum = 0, count = 0;
+        for (int64_t r = 0; r < p.y.kernel; ++r) {
+          for (int64_t s = 0; s < p.x.kernel; ++s) {
+            const int64_t iy = p.y.first(oy) + r * p.y.dilation, ix = p.x.first(ox) + s * p.x.dilation;
+            const bool inside = iy >= 0 && iy < p.y.input && ix >= 0 && ix < p.x.input;
+            if (inside) sum += from[iy * p.x.input + ix];
+            if (inside || (count_padding && iy < p.y.input + p.y.after && ix < p.x.input + p.x.after)) ++count;
+          }
+        }
+        expected[at++] = sum / count;
+      }
+    }
+  }
+  const t::AvgPoolPlan<float> plan{device_input.data(), device_output.data(), p.channels, p.y, p.x, count_padding};
+  executor.planes(planes, p.y.output, p.x.output, t::AvgPoolPlanes<float, kStride, kKernel>{plan, t::interior(p.x)});
+  expect(cudaGetLastError(), "avgPool2d");
+  return same(expected, device_output.read());
+}
+
+// The gradient of windows side by side.
+bool avg_pool_tiles(const t::Executor& executor, const Problem& p) {
+  Problem small = p;
+  small.y.input = p.y.output;
+  small.x.input = p.x.output;
+  const std::vector<float> gradient = values(small);
+  const int64_t planes = p.images * p.channels;
+  std::vector<float> expected;
+  for (int64_t plane = 0; plane < planes; ++plane) {
+    for (int64_t iy = 0; iy < p.y.input; ++iy) {
+      for (int64_t ix = 0; ix < p.x.input; ++ix) {
+        const int64_t oy = iy / p.y.kernel, ox = ix / p.x.kernel;
+        const bool inside = oy < p.y.output && ox < p.x.output;
+        const float share = inside ? gradient[(plane * p.y.output + oy) * p.x.output + ox] : 0.0f;
+        expected.push_back(share / static_cast<float>(p.y.kernel * p.x.kernel));
+      }
+    }
+  }
+  const OnDevice<float> device_gradient(gradient), device_output(std::vector<float>(expected.size(), kUnwritten));
+  executor.planes(
+      planes, p.y.input, p.x.input,
+      t::AvgPoolTiles<float, false>{device_gradient.data(), device_output.data(), p.channels, p.y, p.x, false});
+  expect(cudaGetLastError(), "avgPool2dGrad");
+  return same(expected, device_output.read());
+}
+
 // input, kernel, stride, padding before and after, dilation
 t::Axis axis(int64_t input, int64_t kernel, int64_t stride, int64_t before, int64_t after, int64_t dilation) {
   const int64_t output = (input + before + after - dilation * (kernel - 1) - 1) / stride + 1;
@@ -178,6 +235,20 @@ int run_all() {
   const Problem dilated = {2, 2, axis(12, 3, 1, 2, 1, 2), axis(300, 2, 3, 1, 0, 3)};
   check("maxPool2d dilated", dilated, max_pool<false, 0, 0>(executor, dilated));
   check("maxPool2d dilated with indices", dilated, max_pool<true, 0, 0>(executor, dilated));
+
+  for (const bool count_padding : {false, true}) {
+    check("avgPool2d 2x2", halves, avg_pool<2, 2>(executor, halves, count_padding));
+    check("avgPool2d 3x3", overlapping, avg_pool<2, 3>(executor, overlapping, count_padding));
+    const Problem dense = {2, 3, axis(9, 3, 1, 1, 1, 1), axis(300, 3, 1, 1, 1, 1)};
+    check("avgPool2d 3x3 stride 1", dense, avg_pool<1, 3>(executor, dense, count_padding));
+    check("avgPool2d dilated", dilated, avg_pool<0, 0>(executor, dilated, count_padding));
+    const Problem wide = {2, 2, axis(12, 5, 3, 1, 1, 1), axis(300, 40, 7, 3, 2, 1)};
+    check("avgPool2d wide", wide, avg_pool<0, 0>(executor, wide, count_padding));
+  }
+  const Problem pairs = {2, 3, axis(7, 2, 2, 0, 0, 1), axis(31, 2, 2, 0, 0, 1)};
+  check("avgPool2dGrad 2x2", pairs, avg_pool_tiles(executor, pairs));
+  const Problem tiles = {3, 2, axis(9, 3, 3, 0, 0, 1), axis(40, 7, 7, 0, 0, 1)};
+  check("avgPool2dGrad 3x7", tiles, avg_pool_tiles(executor, tiles));
 
   std::printf("%d of %d cases agree\n", cases - wrong, cases);
   return wrong == 0 ? 0 : 1;
