@@ -6,7 +6,12 @@ import { type Direction, directions } from './conv/shape';
 import { families } from './families';
 import { suites } from './suites';
 
-const algorithmNames = ['auto', ...convAlgorithms([1, 1, 3, 3], [1, 1, 3, 3]).map(({ name }) => name)];
+const algorithmNames = [
+  ...new Set([
+    'auto',
+    ...convAlgorithms([1, 1, 3, 3], [1, 1, 3, 3]).flatMap(({ name, variant }) => [name, variant ?? name]),
+  ]),
+];
 
 export const usage = `Measures convolutions, and compares with other runtimes on the same machine in turn.
 

@@ -1,14 +1,12 @@
 import type { BenchCase, Family, RandomIntegers } from '../benchCase';
 import { shapeText } from '../conv/notation';
 import { referenceElement } from '../conv/reference';
-import { convRun } from '../conv/run';
+import { type ConvAlgorithm, convRun } from '../conv/run';
 import { type ConvShape, type Direction, operations, tensorShapes } from '../conv/shape';
 import { normal } from '../inputs';
 
-const algorithms = ['implicit', 'im2col'] as const;
-
 /** One direction by one algorithm. */
-function convCase(shape: ConvShape, direction: Direction, algorithm: (typeof algorithms)[number]): BenchCase {
+function convCase(shape: ConvShape, direction: Direction, algorithm: ConvAlgorithm): BenchCase {
   return {
     name: `${direction} ${algorithm} ${shapeText(shape)}`,
     unit: 'GFLOP/s',
@@ -59,6 +57,12 @@ function randomShape(random: RandomIntegers): ConvShape {
   };
 }
 
+/** All that can compute a direction. */
+function algorithmsFor({ kernel, stride }: ConvShape, direction: Direction): ConvAlgorithm[] {
+  const winograd = direction !== 'bwd_w' && [...kernel, ...stride].join() === '3,3,1,1';
+  return ['implicit', 'im2col', ...(winograd ? (['winogradF2', 'winogradF4'] as const) : [])];
+}
+
 /** Layers of the published networks whose independent check is cheap enough for the backward directions too. */
 const small = [
   square(1, 28, 6, 5, 1, 2, 64),
@@ -85,7 +89,9 @@ const large = [
 export const conv2d: Family = (random, extraShapes) => {
   const extra = Array.from({ length: extraShapes }, () => randomShape(random));
   const all = (shape: ConvShape, directions: readonly Direction[]): BenchCase[] =>
-    directions.flatMap((direction) => algorithms.map((algorithm) => convCase(shape, direction, algorithm)));
+    directions.flatMap((direction) =>
+      algorithmsFor(shape, direction).map((algorithm) => convCase(shape, direction, algorithm)),
+    );
   return [
     ...large.flatMap((shape) => all(shape, ['fwd'])),
     ...small.flatMap((shape) => all(shape, ['fwd', 'bwd_d', 'bwd_w'])),

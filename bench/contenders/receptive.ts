@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { convAlgorithms, profile, setNumThreads, type Tensor, tensor } from 'receptive';
+import { convAlgorithms, profile, setNumThreads, type Tensor, tensor, UnsupportedError } from 'receptive';
 import { type ConvAlgorithm, convRun } from '../conv/run';
 import { tensorShapes } from '../conv/shape';
 import { enqueue } from '../measure';
@@ -15,20 +15,21 @@ async function prepare({ shape, direction, algorithm, threads, files, samples }:
   const shapes = tensorShapes(shape);
   const { stride, padding, groups } = shape;
   const algorithms = convAlgorithms(shapes.input, shapes.weight, { stride, padding, groups });
-  const declined = algorithms.find(({ name }) => name === algorithm)?.declined;
-  if (declined) throw new Declined(declined);
   const load = (name: keyof typeof files): Tensor => tensor(readValues(files[name]), { shape: shapes[name] });
   const tensors = { input: load('input'), weight: load('weight'), output: load('output') };
   const run = convRun(shape, direction, algorithm as ConvAlgorithm, tensors);
-  const { result, events } = await profile(run);
+  const { result, events } = await profile(run).catch((error: unknown) => {
+    throw error instanceof UnsupportedError ? new Declined(error.message) : error;
+  });
   const values = await result.data();
   result.dispose();
-  const chosen = events.find((event) => event.algorithm !== null)?.algorithm ?? algorithm;
+  const event = events.find((one) => one.algorithm !== null);
+  const chosen = event?.variant ?? event?.algorithm ?? algorithm;
   return {
     ready: {
       version,
       algorithm: chosen,
-      workspaceBytes: algorithms.find(({ name }) => name === chosen)?.workspaceBytes ?? null,
+      workspaceBytes: algorithms.find(({ name, variant }) => (variant ?? name) === chosen)?.workspaceBytes ?? null,
       samples: samples.map((index) => values[index]),
     },
     run: (times) => enqueue(() => [run()], times),

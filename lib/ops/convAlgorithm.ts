@@ -88,8 +88,8 @@ function stepCycles(rows: number, columns: number, tile: { lanes: number; rows: 
 const packCycles = 5;
 /** Cycles to transform a vector of input tiles, and one of output tiles. */
 const transformCycles = { winogradF2: { input: 70, output: 60 }, winogradF4: { input: 190, output: 160 } } as const;
-/** Bytes per cycle at which filters come from beyond the second cache. */
-const streamBytes = 8;
+/** Cycles in which filters come from beyond the second cache: from the last one, or from memory what is too large for it. */
+const streamCycles = (bytes: number): number => bytes / (bytes > 24 * 2 ** 20 ? 3 : 8);
 
 /** Channels and filters of a group from which on 'auto' considers winograd: with fewer the transforms are most of it. */
 const leastForWinograd = 16;
@@ -106,7 +106,7 @@ function estimate(kernel: 'implicit' | WinogradVariant, problem: ConvProblem): n
     const steps = sums * window.h.kernel * window.w.kernel;
     const pixels = height * width;
     const packing = (steps * pixels * packCycles) / tile.lanes;
-    return groups * (steps * stepCycles(rows, pixels, tile) + packing + (rows * steps * 4) / streamBytes);
+    return groups * (steps * stepCycles(rows, pixels, tile) + packing + streamCycles(rows * steps * 4));
   }
   const size = kernel === 'winogradF2' ? 2 : 4;
   const points = (size + 2) ** 2;
@@ -114,7 +114,7 @@ function estimate(kernel: 'implicit' | WinogradVariant, problem: ConvProblem): n
   const { input, output } = transformCycles[kernel];
   const transforms = Math.ceil(count / tile.lanes) * (sums * input + rows * output);
   const filterBytes = points * rows * sums * 4;
-  return groups * (points * sums * stepCycles(rows, count, tile) + transforms + filterBytes / streamBytes);
+  return groups * (points * sums * stepCycles(rows, count, tile) + transforms + streamCycles(filterBytes));
 }
 
 /** The faster variant of winograd, whether or not it can compute the problem. @internal */
