@@ -154,7 +154,7 @@ struct Conv2dWeightOp : ConvBase {
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
       if (is_direct(a)) return 0;
-      return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T>(a, threads);
+      return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
     });
   }
 

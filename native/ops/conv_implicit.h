@@ -3,6 +3,7 @@
 #pragma once
 
 #include "conv_phases.h"
+#include "conv_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -46,8 +47,9 @@ std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
   return a.nhwc ? gemm_workspace<T>(s.in_pixels, s.channels, steps, items, items, threads)
                 : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads, packs_rows<T>(a, true));
 }
-template <class T>
+template <class T, class X>
 std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
+  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>::workspace(a, threads);
   const ConvShape s(a);
   return gemm_workspace<T>(s.filters, s.products(), s.images * s.out_pixels, s.groups, s.groups, threads);
 }
@@ -116,6 +118,7 @@ void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* g
 
 template <class T, class X>
 void implicit_weight(X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output) {
+  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>(executor, a, input, gradient, output).run();
   const ConvShape s(a);
   const Planes<T> out = s.output(gradient);
   const TapOperand<T> taps{s.input(input), s.y, s.x};
