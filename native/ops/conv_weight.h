@@ -130,21 +130,39 @@ RECEPTIVE_FN bool fits_tap_rows(const ConvAttrs& a) {
   return WeightPlan<T>(s).fits(s);
 }
 
+// What the next block reads, fetched a few lines at a time between the products of this one: `rows` rows of `lines`
+// cache lines.
+template <class T>
+struct Ahead {
+  static constexpr int L = 64 / static_cast<int>(sizeof(T));
+  const T* from;
+  std::int64_t stride, lines, rows;
+  std::int64_t row = 0, line = 0;
+
+  RECEPTIVE_FN void fetch(std::int64_t count) {
+    for (; count > 0 && row < rows; --count) {
+      __builtin_prefetch(from + row * stride + line * L, 0, 2);
+      if (++line == lines) line = 0, ++row;
+    }
+  }
+};
+
 template <class T, class X>
 class WeightGradient {
  public:
   static std::int64_t workspace(const ConvAttrs& a, int threads) {
-    const ConvShape s(a);
+    const ConvShape s = shape_of(a);
     const WeightPlan<T> plan(s);
     return (threads * plan.worker_elements(s) + plan.partial_elements(s)) * static_cast<std::int64_t>(sizeof(T));
   }
 
   WeightGradient(const X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output)
       : executor_(executor),
-        shape_(a),
+        turned_(turns(a)),
+        shape_(shape_of(a)),
         plan_(shape_),
-        input_(shape_.input(input)),
-        gradient_(shape_.output(gradient)),
+        input_(shape_.input(turned_ ? gradient : input)),
+        gradient_(shape_.output(turned_ ? input : gradient)),
         output_(output) {
     workspace_ = reinterpret_cast<T*>(executor.workspace());
     partial_ = workspace_ + executor.threads() * plan_.worker_elements(shape_);
@@ -166,6 +184,15 @@ class WeightGradient {
 
  private:
   static constexpr int N = kLanes<T>;
+
+  // Where each pixel is read once, images and gradients may change places: the sums are then the result's own rows,
+  // and the images are transposed.
+  RECEPTIVE_FN static bool turns(const ConvAttrs& a) { return ConvShape(a).is_pointwise(); }
+  RECEPTIVE_FN static ConvShape shape_of(const ConvAttrs& a) {
+    ConvShape s(a);
+    if (turns(a)) s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
+    return s;
+  }
 
   struct Block {
     std::int64_t image, row, column;  // the first
@@ -210,41 +237,62 @@ class WeightGradient {
     for (std::int64_t i = first; i < last; ++i) {
       const Block b = block(i);
       turn_gradients(group, filters, b, gradients);
+      Ahead<T> ahead{nullptr, 0, 0, 0};
+      if (i + 1 < last) {
+        const Block next = block(i + 1);
+        ahead = {gradients_of(group, filters, next), gradient_.channel_stride, next.pixels() / Ahead<T>::L + 1,
+                 filters.count};
+      }
       const T* from =
           input_.base + b.image * input_.image_stride + group * input_.group_stride + channel * input_.channel_stride;
       if (plan_.copies) {
         copy_lines(from, channels, b, lines);
         multiply(lines, {plan_.copied(), plan_.in_rows * plan_.in_columns, plan_.in_columns}, channels, b, filters,
-                 gradients, sums, i > first);
+                 gradients, sums, i > first, ahead);
       } else {
         from += b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride;
         multiply(from, {shape_.in_pixels, input_.image_stride, shape_.x.input}, channels, b, filters, gradients, sums,
-                 i > first);
+                 i > first, ahead);
       }
     }
-    const std::int64_t products = shape_.products();
-    T* to = plan_.splits > 1 ? partial_ + split * shape_.groups * shape_.filters * products : output_;
-    to += (group * shape_.filters + filters.first) * products + channel * shape_.taps;
-    turn(sums, filters.vectors * N, to, products, channels * shape_.taps, filters.count);
+    T* to = plan_.splits > 1 ? partial_ + split * shape_.groups * shape_.filters * shape_.products() : output_;
+    to += group * shape_.filters * shape_.products() + channel * (turned_ ? shape_.filters : shape_.taps);
+    store_sums(sums, filters, channels * shape_.taps, to);
   }
 
-  // to[b * to_stride + a] = from[a * from_stride + b] for a < rows, b < columns.
+  // to[b * to_stride + a] = from[a * from_stride + b] for a < rows, b < columns; `together` columns at a time.
   RECEPTIVE_FN static void turn(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride,
-                                std::int64_t rows, std::int64_t columns) {
+                                std::int64_t rows, std::int64_t columns, std::int64_t together) {
     const Transpose<T> t{from, to, from_stride, to_stride};
-    if (rows >= kTurn<T> && columns >= kTurn<T>) {
-      t.template block<false>(0, rows, 0, columns);
-    } else {
-      t.thin_block(0, rows, 0, columns);
+    if (rows < kTurn<T> || columns < kTurn<T>) return t.thin_block(0, rows, 0, columns);
+    for (std::int64_t b = 0; b < columns; b += together) {
+      const std::int64_t begin = max_of(0, min_of(b, columns - together));
+      t.template block<false>(0, rows, begin, min_of(columns, begin + together));
     }
   }
 
+  // The sums of a task to where they belong: a few rows of the result at a time, which are then written in long runs
+  // (writing line after line of all of them took four times as long).
+  void store_sums(const T* sums, const Filters& filters, std::int64_t rows, T* to) const {
+    const std::int64_t width = filters.vectors * N, products = shape_.products();
+    if (!turned_) return turn(sums, width, to + filters.first * products, products, rows, filters.count, kTurn<T>);
+    for (std::int64_t i = 0; i < rows; ++i, sums += width) {
+      T* row = to + i * shape_.filters + filters.first;
+      int j = 0;
+      for (; j + N <= filters.count; j += N) Pack<T, N>::read(sums + j).write(row + j);
+      if (j < filters.count) Lanes<N, false>{filters.count - j}.store(row + j, Pack<T, N>::read(sums + j));
+    }
+  }
+
+  RECEPTIVE_FN const T* gradients_of(std::int64_t group, const Filters& filters, const Block& b) const {
+    return gradient_.base + b.image * gradient_.image_stride + group * gradient_.group_stride +
+           filters.first * gradient_.channel_stride + b.row * shape_.x.output + b.column;
+  }
   void turn_gradients(std::int64_t group, const Filters& filters, const Block& b, T* to) const {
     const int width = filters.vectors * N;
-    for (std::int64_t image = b.image; image < b.image + b.images; ++image, to += b.pixels() * width) {
-      const T* from = gradient_.base + image * gradient_.image_stride + group * gradient_.group_stride +
-                      filters.first * gradient_.channel_stride + b.row * shape_.x.output + b.column;
-      turn(from, gradient_.channel_stride, to, width, filters.count, b.pixels());
+    const T* from = gradients_of(group, filters, b);
+    for (std::int64_t i = 0; i < b.images; ++i, from += gradient_.image_stride, to += b.pixels() * width) {
+      turn(from, gradient_.channel_stride, to, width, filters.count, b.pixels(), max_of(kTurn<T>, b.pixels()));
       for (std::int64_t k = 0; k < b.pixels() && filters.count < width; ++k) {
         for (int j = filters.count; j < width; ++j) to[k * width + j] = T{0};
       }
@@ -254,6 +302,7 @@ class WeightGradient {
   // The lines that a block reads, with zeros for padding: whole vectors, the excess of which the next line overwrites.
   void copy_lines(const T* plane, std::int64_t channels, const Block& b, T* to) const {
     constexpr Lanes<N, true> p{};
+    const std::int64_t fresh = plan_.rows * shape_.y.stride;  // lines that the next block reads and this one does not
     const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t image = 0; image < plan_.images; ++image) {
@@ -262,6 +311,7 @@ class WeightGradient {
           const bool inside = image < b.images && top + row >= 0 && top + row < shape_.y.input;
           const T* line = from + (top + row) * shape_.x.input;
           for (std::int64_t x = 0; x < plan_.in_columns; x += N) {
+            if (inside && row >= plan_.in_rows - fresh) __builtin_prefetch(line + x + fresh * shape_.x.input, 0, 2);
             (inside ? p.load_range(line, left + x, shape_.x.input, T{0}) : Pack<T, N>(T{0})).write(to + x);
           }
         }
@@ -273,7 +323,7 @@ class WeightGradient {
     std::int64_t channel, image, row;
   };
   void multiply(const T* from, const Pitch& pitch, std::int64_t channels, const Block& b, const Filters& filters,
-                const T* gradients, T* sums, bool add) const {
+                const T* gradients, T* sums, bool add, Ahead<T>& ahead) const {
     std::int64_t starts[WeightPlan<T>::kSteps];
     TapRuns runs{starts, 0, b.columns, shape_.x.stride};
     for (std::int64_t image = 0; image < b.images; ++image) {
@@ -284,18 +334,19 @@ class WeightGradient {
     constexpr int kFew = kTileRows < 8 ? 2 * kTileRows : kTileRows;  // of one vector: enough sums to hide latencies
     switch (filters.vectors) {
       case 1:
-        return tap_panels<kFew, 1>(from, pitch, channels, runs, gradients, sums, add);
+        return tap_panels<kFew, 1>(from, pitch, channels, runs, gradients, sums, add, ahead);
       case 2:
-        return tap_panels<kTileRows, 2>(from, pitch, channels, runs, gradients, sums, add);
+        return tap_panels<kTileRows, 2>(from, pitch, channels, runs, gradients, sums, add, ahead);
       default:
-        return tap_panels<kTileRows, 3>(from, pitch, channels, runs, gradients, sums, add);
+        return tap_panels<kTileRows, 3>(from, pitch, channels, runs, gradients, sums, add, ahead);
     }
   }
 
   template <int R, int NV>
   void tap_panels(const T* from, const Pitch& pitch, std::int64_t channels, const TapRuns& runs, const T* gradients,
-                  T* sums, bool add) const {
+                  T* sums, bool add, Ahead<T>& ahead) const {
     const std::int64_t taps = channels * shape_.taps;
+    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, R) + 1;
     std::int64_t c = 0, r = 0, s = 0;
     for (std::int64_t tap = 0; tap < taps; tap += R) {
       const int count = static_cast<int>(min_of(R, taps - tap));
@@ -310,6 +361,7 @@ class WeightGradient {
         s = 0;
         if (++r == shape_.y.kernel) r = 0, ++c;
       }
+      ahead.fetch(fetched);
       tap_kernel<T, R, NV>(rows, runs, gradients, sums + tap * NV * N, count, add);
     }
   }
@@ -332,6 +384,7 @@ class WeightGradient {
   };
 
   const X& executor_;
+  bool turned_;
   ConvShape shape_;
   WeightPlan<T> plan_;
   Planes<T> input_;
