@@ -16,6 +16,7 @@ struct ConvPacking {
   static PackRequest request(const OpCall& call, bool back, std::int32_t weight) {
     const auto& a = attrs_of<ConvAttrs>(call);
     PackRequest result{0, weight, {}};
+    std::uint64_t taps = 0;
     if (a.batch == 0) return result;
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
@@ -23,15 +24,16 @@ struct ConvPacking {
         result.bytes = winograd_packed<T, X>(a, back);
       } else if (static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::implicit && packs_rows<T>(a, back)) {
         result.bytes = packed_rows_bytes<T>(a, back);
+        if (back && in_phases<T, X>(a)) taps = PhasedInput<T, X>::packing(a);
       }
     });
     const auto word = [](std::int64_t high, std::int64_t low) {
       return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
     };
-    result.key =
-        PackKey{{word(a.algorithm * 2 + (back ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
-                 word(a.filters, a.channels), word(a.kernel.h, a.kernel.w), static_cast<std::uint64_t>(a.groups),
-                 reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
+    result.key = PackKey{{word(a.algorithm * 2 + (back ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
+                          word(a.filters, a.channels), word(a.kernel.h, a.kernel.w),
+                          taps << 32 | static_cast<std::uint64_t>(a.groups),
+                          reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
     return result;
   }
 };
@@ -109,7 +111,7 @@ struct Conv2dInputOp : ConvBase {
       if (is_direct(a)) return 0;
       if (is_winograd(a)) return winograd_workspace<T, X>(a, true, threads);
       if (is_columns(a)) return columns_input_workspace<T>(a, threads);
-      return implicit_input_workspace<T>(a, threads);
+      return implicit_input_workspace<T, X>(a, threads);
     });
   }
 
@@ -152,7 +154,7 @@ struct Conv2dWeightOp : ConvBase {
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
       if (is_direct(a)) return 0;
-      return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T>(a, threads);
+      return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
     });
   }
 

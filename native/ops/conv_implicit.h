@@ -2,7 +2,8 @@
 // column buffer. Gradients by weight sum over images and pixels in a fixed order.
 #pragma once
 
-#include "conv_shape.h"
+#include "conv_phases.h"
+#include "conv_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -24,6 +25,12 @@ PackedRows<T> packed_rows(const X& executor, const ConvAttrs& a, bool back) {
   return {reinterpret_cast<T*>(executor.packed()), executor.packed_ready()};
 }
 
+// The phases want their weights packed whole.
+template <class T, class X>
+bool in_phases(const ConvAttrs& a) {
+  return packs_rows<T>(a, true) && PhasedInput<T, X>::fits(a);
+}
+
 template <class T>
 std::int64_t implicit_forward_workspace(const ConvAttrs& a, int threads) {
   const ConvShape s(a);
@@ -32,15 +39,17 @@ std::int64_t implicit_forward_workspace(const ConvAttrs& a, int threads) {
                 : gemm_workspace<T>(s.filters, s.out_pixels, s.products(), items, s.groups, threads,
                                     packs_rows<T>(a, false));
 }
-template <class T>
+template <class T, class X>
 std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
+  if (in_phases<T, X>(a)) return PhasedInput<T, X>::workspace(a, threads);
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, steps = s.filters * s.taps;
   return a.nhwc ? gemm_workspace<T>(s.in_pixels, s.channels, steps, items, items, threads)
                 : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads, packs_rows<T>(a, true));
 }
-template <class T>
+template <class T, class X>
 std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
+  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>::workspace(a, threads);
   const ConvShape s(a);
   return gemm_workspace<T>(s.filters, s.products(), s.images * s.out_pixels, s.groups, s.groups, threads);
 }
@@ -79,6 +88,9 @@ void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* 
 
 template <class T, class X>
 void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* gradient, T* output) {
+  if (in_phases<T, X>(a)) {
+    return PhasedInput<T, X>(executor, a, weight, gradient, output, packed_rows<T>(executor, a, true)).run();
+  }
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, per_group = s.filters * s.products(), steps = s.filters * s.taps;
   const Planes<T> out = s.output(gradient);
@@ -106,6 +118,7 @@ void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* g
 
 template <class T, class X>
 void implicit_weight(X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output) {
+  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>(executor, a, input, gradient, output).run();
   const ConvShape s(a);
   const Planes<T> out = s.output(gradient);
   const TapOperand<T> taps{s.input(input), s.y, s.x};

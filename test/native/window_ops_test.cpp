@@ -23,8 +23,9 @@ void fill(Guarded<T>& tensor) {
 }
 
 struct Problem {
-  int n, c, h, w, k, r, s, sh, sw, top, bottom, left, right, dh, dw, groups, oh, ow;
-  bool nhwc;
+  int n, c, h, w, k, r, s, sh, sw, top, bottom, left, right, dh, dw, groups;
+  int oh = 0, ow = 0;  // sized()
+  bool nhwc = false;
 
   static Problem random() {
     for (;;) {
@@ -33,10 +34,14 @@ struct Problem {
       p.n = pick(1, 3), p.c = p.groups * pick(1, 5), p.k = p.groups * pick(1, 9), p.h = pick(1, 19), p.w = pick(1, 40);
       p.r = pick(1, 5), p.s = pick(1, 5), p.sh = pick(1, 3), p.sw = pick(1, 4), p.dh = pick(1, 2), p.dw = pick(1, 3);
       p.top = pick(0, 3), p.bottom = pick(0, 3), p.left = pick(0, 4), p.right = pick(0, 2), p.nhwc = pick(0, 1) == 1;
-      p.oh = (p.h + p.top + p.bottom - p.dh * (p.r - 1) - 1) / p.sh + 1;
-      p.ow = (p.w + p.left + p.right - p.dw * (p.s - 1) - 1) / p.sw + 1;
-      if (p.h + p.top + p.bottom > p.dh * (p.r - 1) && p.w + p.left + p.right > p.dw * (p.s - 1)) return p;
+      if (p.h + p.top + p.bottom > p.dh * (p.r - 1) && p.w + p.left + p.right > p.dw * (p.s - 1)) return p.sized();
     }
+  }
+  Problem sized() const {
+    Problem p = *this;
+    p.oh = (h + top + bottom - dh * (r - 1) - 1) / sh + 1;
+    p.ow = (w + left + right - dw * (s - 1) - 1) / sw + 1;
+    return p;
   }
 
   // The windows that have code of their own, on rows around the lengths of one to five vectors.
@@ -394,6 +399,26 @@ int main() {
     const int h = tiled ? oh * pick(1, 5) : pick(1, 12), w = tiled ? ow * pick(1, 40) : pick(1, 400);
     adaptive<float>(h, w, i % 4 == 0 ? 1 : oh, i % 4 == 0 ? 1 : ow, i % 3 == 0);
     adaptive<double>(h, w, oh, ow, i % 3 == 0);
+  }
+  // n, c, h, w, k, r, s, stride, padding (top, bottom, left, right), dilation, groups
+  const Problem edges[] = {
+      {2, 3, 11, 23, 5, 1, 1, 2, 2, 0, 0, 0, 0, 1, 1, 1},     // phases without taps
+      {1, 3, 13, 70, 4, 2, 1, 5, 4, 1, 0, 2, 3, 1, 1, 1},     // strides beyond the kernel, which do not divide
+      {1, 4, 19, 41, 6, 3, 5, 2, 3, 1, 2, 3, 0, 1, 1, 2},     // 2 x 3
+      {2, 2, 17, 37, 3, 3, 4, 4, 4, 5, 1, 0, 6, 2, 2, 1},     // dilation and stride share a factor
+      {1, 2, 12, 30, 3, 3, 3, 2, 3, 2, 2, 3, 3, 2, 3, 1},     // dilation equals the stride: one phase has all taps
+      {1, 2, 3, 2, 3, 3, 3, 5, 6, 3, 3, 4, 4, 1, 1, 1},       // fewer pixels than phases
+      {1, 2, 9, 9, 2, 2, 2, 9, 9, 0, 0, 0, 0, 1, 1, 1},       // more phases than are kept apart
+      {1, 70, 9, 15, 90, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1},    // several blocks of steps, parts of the rows
+      {3, 26, 7, 7, 50, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     // images smaller than a block of steps
+      {1, 3, 40, 430, 20, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},   // rows longer than a block of steps
+      {2, 32, 14, 15, 64, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 4},   // groups
+      {1, 130, 10, 11, 17, 3, 3, 1, 2, 0, 0, 0, 0, 2, 1, 1},  // several blocks of channels, no padding
+      {1, 1, 5, 6, 2, 2, 2, 3, 1, 0, 0, 0, 0, 1, 1, 1},       // rows at the end that no window reaches
+      {1, 2, 4, 5, 3, 2, 2, 1, 1, 900, 0, 3000, 0, 900, 3000, 1}};  // taps far apart
+  for (const Problem& edge : edges) {
+    convolution<float>(edge.sized());
+    convolution<double>(edge.sized());
   }
   for (int i = 0; i < 60; ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));

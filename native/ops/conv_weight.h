@@ -1,0 +1,397 @@
+// The gradient by weight (NCHW) without a column buffer and without packed columns: a tile of it holds kRows taps
+// (channel, r, s) against vectors of filters. A step is an output pixel: the gradients of the filters there are a
+// vector, once they are transposed, and what a tap reads there is broadcast from its line of the image, so that the
+// taps of a window share lines in the first cache.
+//
+// A task computes the taps of some channels against one panel of filters, pixels in blocks: it transposes the
+// gradients of a block, copies the lines that the block reads with their padding (where there is none it reads the
+// image), and adds the block's products to sums that stay in the second cache. At the end these are transposed into
+// the result. Few tasks with long sums are cut into splits along the pixels, added in order.
+//
+// Exactness: an element is the sum over the blocks in order, each summed pixel by pixel; blocks and splits depend on
+// the problem alone.
+#pragma once
+
+#include "conv_shape.h"
+#include "transpose.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+// Where the steps of a block read, relative to a tap: `runs` of `length` elements, `stride` apart in each.
+struct TapRuns {
+  const std::int64_t* starts;
+  int runs;
+  std::int64_t length;
+  std::int64_t stride;
+};
+
+// Taps x filters of one block: rows[i] is the line of tap i, `gradients` holds NV vectors per step. `sums`: NV vectors
+// per tap, of which the first `count` are written.
+template <class T, int R, int NV>
+__attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums, int count,
+                                          bool add) {
+  constexpr int L = kLanes<T>;
+  using P = Pack<T, L>;
+  P acc[R][NV];
+  const T* lines[R];
+#pragma GCC unroll 24
+  for (int i = 0; i < R; ++i) {
+    lines[i] = rows[i];
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
+  }
+  for (int run = 0; run < runs.runs; ++run) {
+    const std::int64_t end = runs.starts[run] + runs.length * runs.stride;
+    for (std::int64_t at = runs.starts[run]; at < end; at += runs.stride, gradients += NV * L) {
+      P filters[NV];
+#pragma GCC unroll 3
+      for (int v = 0; v < NV; ++v) filters[v] = P::read(gradients + v * L);
+#pragma GCC unroll 24
+      for (int i = 0; i < R; ++i) {
+        const P value(lines[i][at]);
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; ++v) acc[i][v] = value * filters[v] + acc[i][v];
+      }
+    }
+  }
+#pragma GCC unroll 24
+  for (int i = 0; i < R; ++i) {
+    if (i >= count) return;
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; ++v) {
+      T* to = sums + (i * NV + v) * L;
+      (add ? P::read(to) + acc[i][v] : acc[i][v]).write(to);
+    }
+  }
+}
+
+// What a problem's numbers make of the blocks.
+template <class T>
+struct WeightPlan {
+  static constexpr std::int64_t kSteps = GemmBlocks<T>::kSteps;
+  static constexpr std::int64_t kTaps = 576;       // rows of sums of a task, where a channel has fewer
+  static constexpr std::int64_t kMostTaps = 1024;  // of a channel
+  static constexpr std::int64_t kCopied = (192 << 10) / static_cast<int>(sizeof(T));  // elements copied for a block
+
+  std::int64_t images, rows, columns;  // of a block
+  std::int64_t image_blocks, row_blocks, column_blocks;
+  bool copies;                       // else no tap reads padding
+  std::int64_t in_rows, in_columns;  // read by a block in each image
+  std::int64_t channels, parts;      // channels of a task, tasks that take all of them
+  std::int64_t panels;
+  std::int64_t splits;
+
+  RECEPTIVE_FN explicit WeightPlan(const ConvShape& s) {
+    column_blocks = max_of(1, ceil_div(s.x.output, kSteps));
+    columns = ceil_div(s.x.output, column_blocks);
+    row_blocks = max_of(1, ceil_div(s.y.output, max_of(1, kSteps / max_of(1, columns))));
+    rows = ceil_div(s.y.output, row_blocks);
+    const bool whole = column_blocks == 1 && row_blocks == 1;
+    images = whole ? max_of(1, min_of(s.images, kSteps / max_of(1, s.out_pixels))) : 1;
+    image_blocks = ceil_div(s.images, images);
+    copies = reads_padding(s.y) || reads_padding(s.x);
+    in_rows = (rows - 1) * s.y.stride + (s.y.kernel - 1) * s.y.dilation + 1;
+    in_columns = (columns - 1) * s.x.stride + (s.x.kernel - 1) * s.x.dilation + 1;
+    std::int64_t most = max_of(1, kTaps / s.taps);
+    if (copies) most = max_of(1, min_of(most, kCopied / max_of(1, copied())));
+    parts = max_of(1, ceil_div(s.channels, most));
+    channels = ceil_div(s.channels, parts);
+    panels = ceil_div(ceil_div(s.filters, kLanes<T>), kTileVectors);
+    splits = max_of(1, min_of(min_of(16, blocks() / 8), 32 / max_of(1, s.groups * panels * parts)));
+  }
+
+  // Whether a channel's lines, padding included, are few enough to copy.
+  RECEPTIVE_FN bool fits(const ConvShape& s) const { return s.taps <= kMostTaps && (!copies || copied() <= kCopied); }
+
+  RECEPTIVE_FN std::int64_t blocks() const { return image_blocks * row_blocks * column_blocks; }
+  RECEPTIVE_FN std::int64_t copied() const {  // of one channel
+    constexpr std::int64_t kFar = std::int64_t{1} << 20;
+    return in_rows > kFar || in_columns > kFar ? kFar : images * in_rows * in_columns;
+  }
+  RECEPTIVE_FN static std::int64_t gradient_elements() { return kSteps * kTileColumns<T>; }
+  RECEPTIVE_FN std::int64_t sum_elements(const ConvShape& s) const { return channels * s.taps * kTileColumns<T>; }
+  RECEPTIVE_FN std::int64_t worker_elements(const ConvShape& s) const {
+    return gradient_elements() + sum_elements(s) + round_up(copies ? channels * copied() + kLanes<T> : 0, 16);
+  }
+  RECEPTIVE_FN std::int64_t partial_elements(const ConvShape& s) const {
+    return splits > 1 ? splits * s.groups * s.filters * s.products() : 0;
+  }
+
+ private:
+  RECEPTIVE_FN static bool reads_padding(const Axis& a) {
+    return a.before > 0 || (a.output - 1) * a.stride + (a.kernel - 1) * a.dilation >= a.input;
+  }
+};
+
+template <class T>
+RECEPTIVE_FN bool fits_tap_rows(const ConvAttrs& a) {
+  if (a.nhwc || a.batch == 0) return false;
+  const ConvShape s(a);
+  return WeightPlan<T>(s).fits(s);
+}
+
+// What the next block reads, fetched a few lines at a time between the products of this one: `rows` rows of `lines`
+// cache lines.
+template <class T>
+struct Ahead {
+  static constexpr int L = 64 / static_cast<int>(sizeof(T));
+  const T* from;
+  std::int64_t stride, lines, rows;
+  std::int64_t row = 0, line = 0;
+
+  RECEPTIVE_FN void fetch(std::int64_t count) {
+    for (; count > 0 && row < rows; --count) {
+      __builtin_prefetch(from + row * stride + line * L, 0, 2);
+      if (++line == lines) line = 0, ++row;
+    }
+  }
+};
+
+template <class T, class X>
+class WeightGradient {
+ public:
+  static std::int64_t workspace(const ConvAttrs& a, int threads) {
+    const ConvShape s = shape_of(a);
+    const WeightPlan<T> plan(s);
+    return (threads * plan.worker_elements(s) + plan.partial_elements(s)) * static_cast<std::int64_t>(sizeof(T));
+  }
+
+  WeightGradient(const X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output)
+      : executor_(executor),
+        turned_(turns(a)),
+        shape_(shape_of(a)),
+        plan_(shape_),
+        input_(shape_.input(turned_ ? gradient : input)),
+        gradient_(shape_.output(turned_ ? input : gradient)),
+        output_(output) {
+    workspace_ = reinterpret_cast<T*>(executor.workspace());
+    partial_ = workspace_ + executor.threads() * plan_.worker_elements(shape_);
+  }
+
+  void run() const {
+    const double flops = 2.0 * static_cast<double>(shape_.images * shape_.groups * shape_.out_pixels) *
+                         static_cast<double>(shape_.filters * shape_.products());
+    const std::int64_t all = shape_.groups * shape_.filters * shape_.products();
+    if (all == 0) return;
+    executor_.for_each(shape_.groups * plan_.splits * plan_.parts * plan_.panels, flops > 1e6,
+                       [&](std::int64_t index, int worker) {
+                         const std::int64_t part = index / plan_.panels;
+                         task(part / plan_.parts / plan_.splits, part / plan_.parts % plan_.splits, part % plan_.parts,
+                              index % plan_.panels, worker);
+                       });
+    if (plan_.splits > 1) executor_.rows(1, all, AddSplits{partial_, output_, plan_.splits, all});
+  }
+
+ private:
+  static constexpr int N = kLanes<T>;
+
+  // Where each pixel is read once, images and gradients may change places: the sums are then the result's own rows,
+  // and the images are transposed.
+  RECEPTIVE_FN static bool turns(const ConvAttrs& a) { return ConvShape(a).is_pointwise(); }
+  RECEPTIVE_FN static ConvShape shape_of(const ConvAttrs& a) {
+    ConvShape s(a);
+    if (turns(a)) s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
+    return s;
+  }
+
+  struct Block {
+    std::int64_t image, row, column;  // the first
+    std::int64_t images, rows, columns;
+    RECEPTIVE_FN std::int64_t pixels() const { return rows * columns; }  // of an image: neighbours in memory
+  };
+  RECEPTIVE_FN Block block(std::int64_t index) const {
+    const std::int64_t line = index / plan_.column_blocks;
+    const std::int64_t image = line / plan_.row_blocks * plan_.images;
+    const std::int64_t row = line % plan_.row_blocks * plan_.rows;
+    const std::int64_t column = index % plan_.column_blocks * plan_.columns;
+    return Block{image,
+                 row,
+                 column,
+                 min_of(plan_.images, shape_.images - image),
+                 min_of(plan_.rows, shape_.y.output - row),
+                 min_of(plan_.columns, shape_.x.output - column)};
+  }
+
+  struct Filters {
+    std::int64_t first;
+    int count, vectors;
+  };
+  // Vectors of filters are dealt evenly to the panels.
+  RECEPTIVE_FN Filters filters_of(std::int64_t panel) const {
+    const std::int64_t vectors = ceil_div(shape_.filters, N);
+    const std::int64_t begin = vectors * panel / plan_.panels, end = vectors * (panel + 1) / plan_.panels;
+    return Filters{begin * N, static_cast<int>(min_of(end * N, shape_.filters) - begin * N),
+                   static_cast<int>(end - begin)};
+  }
+
+  void task(std::int64_t group, std::int64_t split, std::int64_t part, std::int64_t panel, int worker) const {
+    const Filters filters = filters_of(panel);
+    const std::int64_t channel = part * plan_.channels;
+    const std::int64_t channels = min_of(plan_.channels, shape_.channels - channel);
+    if (channels <= 0) return;
+    T* gradients = workspace_ + worker * plan_.worker_elements(shape_);
+    T* sums = gradients + WeightPlan<T>::gradient_elements();
+    T* lines = sums + plan_.sum_elements(shape_);
+    const std::int64_t first = plan_.blocks() * split / plan_.splits;
+    const std::int64_t last = plan_.blocks() * (split + 1) / plan_.splits;
+    for (std::int64_t i = first; i < last; ++i) {
+      const Block b = block(i);
+      turn_gradients(group, filters, b, gradients);
+      Ahead<T> ahead{nullptr, 0, 0, 0};
+      if (i + 1 < last) {
+        const Block next = block(i + 1);
+        ahead = {gradients_of(group, filters, next), gradient_.channel_stride, next.pixels() / Ahead<T>::L + 1,
+                 filters.count};
+      }
+      const T* from =
+          input_.base + b.image * input_.image_stride + group * input_.group_stride + channel * input_.channel_stride;
+      if (plan_.copies) {
+        copy_lines(from, channels, b, lines);
+        multiply(lines, {plan_.copied(), plan_.in_rows * plan_.in_columns, plan_.in_columns}, channels, b, filters,
+                 gradients, sums, i > first, ahead);
+      } else {
+        from += b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride;
+        multiply(from, {shape_.in_pixels, input_.image_stride, shape_.x.input}, channels, b, filters, gradients, sums,
+                 i > first, ahead);
+      }
+    }
+    T* to = plan_.splits > 1 ? partial_ + split * shape_.groups * shape_.filters * shape_.products() : output_;
+    to += group * shape_.filters * shape_.products() + channel * (turned_ ? shape_.filters : shape_.taps);
+    store_sums(sums, filters, channels * shape_.taps, to);
+  }
+
+  // to[b * to_stride + a] = from[a * from_stride + b] for a < rows, b < columns; `together` columns at a time.
+  RECEPTIVE_FN static void turn(const T* from, std::int64_t from_stride, T* to, std::int64_t to_stride,
+                                std::int64_t rows, std::int64_t columns, std::int64_t together) {
+    const Transpose<T> t{from, to, from_stride, to_stride};
+    if (rows < kTurn<T> || columns < kTurn<T>) return t.thin_block(0, rows, 0, columns);
+    for (std::int64_t b = 0; b < columns; b += together) {
+      const std::int64_t begin = max_of(0, min_of(b, columns - together));
+      t.template block<false>(0, rows, begin, min_of(columns, begin + together));
+    }
+  }
+
+  // The sums of a task to where they belong: a few rows of the result at a time, which are then written in long runs
+  // (writing line after line of all of them took four times as long).
+  void store_sums(const T* sums, const Filters& filters, std::int64_t rows, T* to) const {
+    const std::int64_t width = filters.vectors * N, products = shape_.products();
+    if (!turned_) return turn(sums, width, to + filters.first * products, products, rows, filters.count, kTurn<T>);
+    for (std::int64_t i = 0; i < rows; ++i, sums += width) {
+      T* row = to + i * shape_.filters + filters.first;
+      int j = 0;
+      for (; j + N <= filters.count; j += N) Pack<T, N>::read(sums + j).write(row + j);
+      if (j < filters.count) Lanes<N, false>{filters.count - j}.store(row + j, Pack<T, N>::read(sums + j));
+    }
+  }
+
+  RECEPTIVE_FN const T* gradients_of(std::int64_t group, const Filters& filters, const Block& b) const {
+    return gradient_.base + b.image * gradient_.image_stride + group * gradient_.group_stride +
+           filters.first * gradient_.channel_stride + b.row * shape_.x.output + b.column;
+  }
+  void turn_gradients(std::int64_t group, const Filters& filters, const Block& b, T* to) const {
+    const int width = filters.vectors * N;
+    const T* from = gradients_of(group, filters, b);
+    for (std::int64_t i = 0; i < b.images; ++i, from += gradient_.image_stride, to += b.pixels() * width) {
+      turn(from, gradient_.channel_stride, to, width, filters.count, b.pixels(), max_of(kTurn<T>, b.pixels()));
+      for (std::int64_t k = 0; k < b.pixels() && filters.count < width; ++k) {
+        for (int j = filters.count; j < width; ++j) to[k * width + j] = T{0};
+      }
+    }
+  }
+
+  // The lines that a block reads, with zeros for padding: whole vectors, the excess of which the next line overwrites.
+  void copy_lines(const T* plane, std::int64_t channels, const Block& b, T* to) const {
+    constexpr Lanes<N, true> p{};
+    const std::int64_t fresh = plan_.rows * shape_.y.stride;  // lines that the next block reads and this one does not
+    const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t image = 0; image < plan_.images; ++image) {
+        const T* from = plane + c * input_.channel_stride + image * input_.image_stride;
+        for (std::int64_t row = 0; row < plan_.in_rows; ++row, to += plan_.in_columns) {
+          const bool inside = image < b.images && top + row >= 0 && top + row < shape_.y.input;
+          const T* line = from + (top + row) * shape_.x.input;
+          for (std::int64_t x = 0; x < plan_.in_columns; x += N) {
+            if (inside && row >= plan_.in_rows - fresh) __builtin_prefetch(line + x + fresh * shape_.x.input, 0, 2);
+            (inside ? p.load_range(line, left + x, shape_.x.input, T{0}) : Pack<T, N>(T{0})).write(to + x);
+          }
+        }
+      }
+    }
+  }
+
+  struct Pitch {
+    std::int64_t channel, image, row;
+  };
+  void multiply(const T* from, const Pitch& pitch, std::int64_t channels, const Block& b, const Filters& filters,
+                const T* gradients, T* sums, bool add, Ahead<T>& ahead) const {
+    std::int64_t starts[WeightPlan<T>::kSteps];
+    TapRuns runs{starts, 0, b.columns, shape_.x.stride};
+    for (std::int64_t image = 0; image < b.images; ++image) {
+      for (std::int64_t row = 0; row < b.rows; ++row) {
+        starts[runs.runs++] = image * pitch.image + row * shape_.y.stride * pitch.row;
+      }
+    }
+    constexpr int kFew = kTileRows < 8 ? 2 * kTileRows : kTileRows;  // of one vector: enough sums to hide latencies
+    switch (filters.vectors) {
+      case 1:
+        return tap_panels<kFew, 1>(from, pitch, channels, runs, gradients, sums, add, ahead);
+      case 2:
+        return tap_panels<kTileRows, 2>(from, pitch, channels, runs, gradients, sums, add, ahead);
+      default:
+        return tap_panels<kTileRows, 3>(from, pitch, channels, runs, gradients, sums, add, ahead);
+    }
+  }
+
+  template <int R, int NV>
+  void tap_panels(const T* from, const Pitch& pitch, std::int64_t channels, const TapRuns& runs, const T* gradients,
+                  T* sums, bool add, Ahead<T>& ahead) const {
+    const std::int64_t taps = channels * shape_.taps;
+    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, R) + 1;
+    std::int64_t c = 0, r = 0, s = 0;
+    for (std::int64_t tap = 0; tap < taps; tap += R) {
+      const int count = static_cast<int>(min_of(R, taps - tap));
+      const T* rows[R];
+      for (int i = 0; i < R; ++i) {
+        if (i >= count) {  // computed and not written
+          rows[i] = rows[0];
+          continue;
+        }
+        rows[i] = from + c * pitch.channel + r * shape_.y.dilation * pitch.row + s * shape_.x.dilation;
+        if (++s < shape_.x.kernel) continue;
+        s = 0;
+        if (++r == shape_.y.kernel) r = 0, ++c;
+      }
+      ahead.fetch(fetched);
+      tap_kernel<T, R, NV>(rows, runs, gradients, sums + tap * NV * N, count, add);
+    }
+  }
+
+  struct AddSplits {
+    using Element = T;
+    static constexpr bool kOverlap = true;
+    const T* partial;
+    T* to;
+    std::int64_t splits, apart;
+
+    struct Row {};
+    RECEPTIVE_FN Row row(std::int64_t) const { return {}; }
+    template <class P>
+    RECEPTIVE_FN void tile(const Row&, std::int64_t begin, P p) const {
+      auto sum = p.load(partial + begin);
+      for (std::int64_t s = 1; s < splits; ++s) sum += p.load(partial + s * apart + begin);
+      p.store(to + begin, sum);
+    }
+  };
+
+  const X& executor_;
+  bool turned_;
+  ConvShape shape_;
+  WeightPlan<T> plan_;
+  Planes<T> input_;
+  Planes<T> gradient_;
+  T* output_;
+  T* workspace_;
+  T* partial_;
+};
+
+}  // namespace receptive::RECEPTIVE_TARGET
