@@ -63,6 +63,30 @@ describeOnDevices('packed weights', (device) => {
     for (const [i, y] of results.entries()) expectClose(y, reference.conv2d(x, parts[i % 2], options), close);
   });
 
+  it('implicit: each stride and dilation of a gradient by input has a form of its own', () => {
+    const geometries = [
+      { stride: 1, dilation: 1 },
+      { stride: 2, dilation: 1 },
+      { stride: [1, 2], dilation: 1 },
+      { stride: [2, 3], dilation: [1, 2] },
+      { stride: 2, dilation: 2 },
+      { stride: 3, dilation: 2 },
+    ] as const;
+    const cases = [...geometries, ...geometries].map((geometry) => {
+      const settings = { ...geometry, padding: 2 };
+      return { settings, g: random.array(reference.conv2d(x, w, settings).shape, 'float32') };
+    });
+    const results = evaluate(() => {
+      const weight = toTensor(w);
+      return cases.map(({ settings, g }) =>
+        grad.conv2dInput(inputShape, weight, toTensor(g), { ...settings, algorithm: 'implicit' }),
+      );
+    });
+    for (const [i, { settings, g }] of cases.entries()) {
+      expectClose(results[i], reference.conv2dInput(inputShape, w, g, settings), close);
+    }
+  });
+
   it.each(algorithms)('%s: they count as memory, go with the weights, and do not pile up', async (algorithm) => {
     const settings = { ...options, algorithm };
     const candidate = convAlgorithms(inputShape, weightShape, options).find(
