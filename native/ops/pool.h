@@ -72,6 +72,25 @@ struct PoolBase {
     return nullptr;
   }
 
+  // The same, and every window has a tap inside the input: bodies may take it for granted that no window begins behind
+  // it.
+  static const char* check_windows(const OpCall& call, const View& large, const View& small) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    if (const char* wrong = check_sizes(call, large, small)) return wrong;
+    return covered(vertical(a)) && covered(horizontal(a)) ? nullptr : "a window lies wholly in the padding";
+  }
+
+  static bool covered(const Axis& axis) {
+    for (std::int64_t o = 0; o < axis.output; ++o) {
+      const Range r = taps_inside(axis, axis.first(o));
+      if (r.begin == r.end) return false;
+      if (axis.first(o) >= 0 && axis.first(o) + (axis.kernel - 1) * axis.dilation < axis.input) {
+        o = max_of(o, interior(axis).end - 1);  // the interior needs no look one by one
+      }
+    }
+    return true;
+  }
+
   static Cost cost_of(const OpCall& call, double taps) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const double outputs = static_cast<double>(a.batch * a.channels) * static_cast<double>(a.output.h * a.output.w);
@@ -94,9 +113,7 @@ struct MaxPool2dOp : PoolBase {
     if (kIndices && (call.outputs[1].dtype != DType::int32 || call.outputs[1].size != call.outputs[0].size)) {
       return "indices must be int32 and as many as the outputs";
     }
-    const auto& a = attrs_of<PoolAttrs>(call);
-    if (const char* wrong = check_sizes(call, call.inputs[0], call.outputs[0])) return wrong;
-    return covered(vertical(a)) && covered(horizontal(a)) ? nullptr : "a window lies wholly in the padding";
+    return check_windows(call, call.inputs[0], call.outputs[0]);
   }
 
   static void run(X& executor, const OpCall& call) {
@@ -118,19 +135,6 @@ struct MaxPool2dOp : PoolBase {
                         MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
       });
     });
-  }
-
- private:
-  // Every window has a tap inside the input.
-  static bool covered(const Axis& axis) {
-    for (std::int64_t o = 0; o < axis.output; ++o) {
-      const Range r = taps_inside(axis, axis.first(o));
-      if (r.begin == r.end) return false;
-      if (axis.first(o) >= 0 && axis.first(o) + (axis.kernel - 1) * axis.dilation < axis.input) {
-        o = max_of(o, interior(axis).end - 1);  // the interior needs no look one by one
-      }
-    }
-    return true;
   }
 };
 
@@ -201,7 +205,7 @@ struct AvgPool2dOp : PoolBase {
   static constexpr const char* name = "avgPool2d";
   static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
 
-  static const char* check(const OpCall& call) { return check_sizes(call, call.inputs[0], call.outputs[0]); }
+  static const char* check(const OpCall& call) { return check_windows(call, call.inputs[0], call.outputs[0]); }
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<PoolAttrs>(call);
     if (!whole(a)) return 0;
@@ -265,7 +269,7 @@ struct AvgPool2dGradOp : PoolBase {
   static constexpr const char* name = "avgPool2dGrad";
   static constexpr int minInputs = 1, maxInputs = 1, outputs = 1;
 
-  static const char* check(const OpCall& call) { return check_sizes(call, call.outputs[0], call.inputs[0]); }
+  static const char* check(const OpCall& call) { return check_windows(call, call.outputs[0], call.inputs[0]); }
   static std::int64_t workspace(const OpCall& call, int) {
     return call.inputs[0].size * element_bytes(call.inputs[0].dtype);
   }
