@@ -19,7 +19,7 @@ import { expectThrows } from './support/errors';
 import { type FloatDType, Random } from './support/random';
 import { evaluate, toTensor } from './support/tensors';
 
-// The algorithms that compute some convolutions only: winograd (3x3, stride 1) and direct (depthwise).
+// The algorithms that compute some convolutions only: winograd (3x3, stride 1) and direct (few channels per group).
 
 interface Problem {
   readonly inputShape: number[];
@@ -54,19 +54,20 @@ const winogradProblems: fc.Arbitrary<Problem> = fc
 const directProblems: fc.Arbitrary<Problem> = fc
   .record({
     batch: small(1, 3),
-    channels: small(1, 9),
-    multiplier: small(1, 2),
-    kernel: fc.tuple(small(1, 4), small(1, 5)),
+    groups: small(1, 6),
+    channels: fc.oneof(fc.constant(1), small(2, 8)),
+    filters: fc.oneof(small(1, 2), small(3, 18)),
+    kernel: fc.oneof(fc.constant([3, 3]), fc.tuple(small(1, 4), small(1, 5))),
     stride: fc.tuple(small(1, 3), small(1, 3)),
     dilation: fc.tuple(small(1, 2), small(1, 3)),
     extra: fc.tuple(small(0, 9), small(0, 40)),
     padding: sides,
     seed: fc.nat(),
   })
-  .map(({ batch, channels, multiplier, kernel, stride, dilation, extra, padding, seed }) => ({
-    inputShape: [batch, channels, ...[0, 1].map((i) => (kernel[i] - 1) * dilation[i] + 1 + extra[i])],
-    weightShape: [channels * multiplier, 1, ...kernel],
-    options: { groups: channels, stride, dilation, padding },
+  .map(({ batch, groups, channels, filters, kernel, stride, dilation, extra, padding, seed }) => ({
+    inputShape: [batch, groups * channels, ...[0, 1].map((i) => (kernel[i] - 1) * dilation[i] + 1 + extra[i])],
+    weightShape: [groups * filters, channels, ...kernel],
+    options: { groups, stride, dilation, padding },
     seed,
   }));
 
@@ -208,7 +209,7 @@ describeOnDevices('winograd', () => {
 });
 
 describeOnDevices('direct', () => {
-  it.each(floatDTypes)('agrees with the reference on random depthwise problems, %s', (dtype) => {
+  it.each(floatDTypes)('agrees with the reference on random problems, %s', (dtype) => {
     fc.assert(
       fc.property(directProblems, (problem) => {
         check(problem, dtype, 'direct', 1);
@@ -257,10 +258,20 @@ describeOnDevices('direct', () => {
     expectClose(y, reference.conv2d(x, w, options), { dtype: 'float32', terms: 20 });
   });
 
-  it('declines groups of several channels', () => {
-    const call = () =>
-      conv2d(toTensor(ndarray([1, 4, 8, 9])), toTensor(ndarray([2, 2, 3, 3])), { groups: 2, algorithm: 'direct' });
-    expectThrows(() => evaluate(call), 'UnsupportedError', /direct/, /one channel per group/, /2/);
+  it('declines what it is not made for, and says why', () => {
+    const convolution = (inputShape: number[], weightShape: number[], options: object) =>
+      conv2d(toTensor(ndarray(inputShape)), toTensor(ndarray(weightShape)), { algorithm: 'direct', ...options });
+    const cases: [RegExp, number[], number[], object][] = [
+      [/8 channels per group, given 9/, [1, 9, 8, 8], [2, 9, 3, 3], {}],
+      [/128x128, given 130x3/, [1, 1, 140, 8], [2, 1, 130, 3], {}],
+      [/128x128, given 3x131/, [1, 1, 8, 140], [2, 1, 3, 3], { dilation: [1, 65] }],
+      [/strides of at most 128, given 129x1/, [1, 1, 140, 8], [2, 1, 3, 3], { stride: [129, 1] }],
+      [/NCHW/, [1, 8, 8, 4], [2, 4, 3, 3], { layout: 'NHWC' }],
+    ];
+    for (const [message, inputShape, weightShape, options] of cases) {
+      const call = () => evaluate(() => convolution(inputShape, weightShape, options));
+      expectThrows(call, 'UnsupportedError', /direct/, message);
+    }
   });
 });
 
@@ -278,28 +289,33 @@ describeOnDevices('every algorithm', () => {
     seed: 9,
   };
   const depthwise: Problem = { ...problem, weightShape: [24, 1, 3, 3], options: { ...problem.options, groups: 24 } };
+  const narrow: Problem = { ...problem, inputShape: [5, 3, 70, 29], weightShape: [40, 3, 3, 3] };
   const cases: [Named, Problem][] = [
     ['winogradF2', problem],
     ['winogradF4', problem],
     ['implicit', problem],
     ['direct', depthwise],
+    ['direct', narrow],
   ];
 
   it.each(cases)('%s gives the same bits for any number of threads, alone and within a batch', (algorithm, p) => {
     const { x, w, g } = inputs(p, 'float32');
     const settings = { ...p.options, algorithm };
+    const byWeight = algorithm === 'direct' ? settings : p.options;
     const run = (count: number) => {
       setNumThreads(count);
       return evaluate(() => ({
         y: conv2d(toTensor(x), toTensor(w), settings),
         gx: grad.conv2dInput(p.inputShape, toTensor(w), toTensor(g), settings),
+        gw: grad.conv2dWeight(toTensor(x), p.weightShape, toTensor(g), byWeight),
       }));
     };
     const one = run(1);
     for (const count of [2, 3]) {
       const many = run(count);
       expectSame(many.y, one.y, `${count} threads`);
-      expectSame(many.gx, one.gx, `${count} threads, gradient`);
+      expectSame(many.gx, one.gx, `${count} threads, gradient by input`);
+      expectSame(many.gw, one.gw, `${count} threads, gradient by weight`);
     }
     const alone = evaluate(() => {
       const [input, weight] = [toTensor(x), toTensor(w)];

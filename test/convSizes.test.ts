@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { conv2d, convAlgorithms, convOutputSize, getNumThreads, memoryStats, relu, silu } from 'receptive';
+import { conv2d, convAlgorithms, convOutputSize, getNumThreads, memoryStats, relu, relu6, silu } from 'receptive';
 import { describe, expect, it } from 'vitest';
 import { conv2dOutputShape } from './reference/conv2d';
 import { expectSame } from './support/compare';
@@ -72,22 +72,45 @@ describe('convAlgorithms', () => {
 });
 
 describeOnDevices('conv2d with an activation', () => {
-  it.each([
-    ['relu', relu],
-    ['silu', silu],
-  ] as const)('%s gives the bits of the two ops', (activation, apply) => {
-    const random = new Random(activation);
-    const [x, w] = [random.array([2, 3, 7, 8], 'float32'), random.array([4, 3, 3, 2], 'float32')];
-    const bias = random.array([4], 'float32');
-    const { fused, separate } = evaluate(() => {
-      const [input, weight] = [toTensor(x), toTensor(w)];
-      const options = { padding: 1, bias: toTensor(bias) };
-      return {
-        fused: conv2d(input, weight, { ...options, activation }),
-        separate: apply(conv2d(input, weight, options)),
-      };
+  const wide = { groups: 1, channels: 3, size: [7, 9] };
+  const deep = { groups: 1, channels: 700, size: [3, 4] }; // several blocks of steps
+  const small = { groups: 3, channels: 1, size: [6, 40] };
+  const cases = [
+    ['implicit', wide],
+    ['implicit', deep],
+    ['im2col', deep],
+    ['winogradF2', wide],
+    ['winogradF4', deep],
+    ['direct', wide],
+    ['direct', small],
+  ] as const;
+  const apply = { relu, relu6, silu } as const;
+
+  describe.each(['relu', 'relu6', 'silu'] as const)('%s', (activation) => {
+    it.each(cases)('gives the bits of the two ops, %s %j', (algorithm, { groups, channels, size }) => {
+      for (const dtype of ['float32', 'float64'] as const) {
+        for (const layout of ['NCHW', 'NHWC'] as const) {
+          if (layout === 'NHWC' && algorithm !== 'implicit' && algorithm !== 'im2col') continue;
+          const random = new Random(`${activation} ${algorithm} ${dtype}`);
+          const extents = layout === 'NCHW' ? [groups * channels, ...size] : [...size, groups * channels];
+          const [x, w] = [random.array([2, ...extents], dtype), random.array([groups * 6, channels, 3, 3], dtype)];
+          const bias = random.array([groups * 6], dtype);
+          x.data.set([NaN, Infinity, -0], 5);
+          w.data.fill(0, 0, channels * 9); // a filter that gives zeros, and one that gives -0
+          w.data.fill(-0, channels * 9, 2 * channels * 9);
+          bias.data.set([-0, -0], 0);
+          const { fused, separate } = evaluate(() => {
+            const [input, weight] = [toTensor(x, dtype), toTensor(w, dtype)];
+            const options = { padding: 1, groups, layout, algorithm, bias: toTensor(bias, dtype) };
+            return {
+              fused: conv2d(input, weight, { ...options, activation }),
+              separate: apply[activation](conv2d(input, weight, options)),
+            };
+          });
+          expectSame(fused, separate);
+        }
+      }
     });
-    expectSame(fused, separate);
   });
 
   it('refuses unknown activations', () => {

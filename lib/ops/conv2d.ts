@@ -41,6 +41,9 @@ const activations: Readonly<Record<ConvActivation, <D extends DType>(input: Tens
 };
 const activationNames = Object.keys(activations) as ConvActivation[];
 
+/** Activations that the convolution applies before it writes its results, as the addon numbers them. */
+const fusedActivations: Partial<Record<ConvActivation, number>> = { relu: 1, relu6: 2 };
+
 const forwardOptions = [...convOptions, 'bias', 'activation'] as const;
 
 /**
@@ -88,8 +91,9 @@ export function conv2d<D extends DType>(
     }
     operands.push(bias);
   }
-  const output = run1(forwardOp, operands, input.dtype, outputShape, attributes);
-  if (activation === undefined) return output;
+  const fused = activation === undefined ? 0 : fusedActivations[activation];
+  const output = run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused ?? 0 });
+  if (activation === undefined || fused !== undefined) return output;
   try {
     return activations[activation](output);
   } finally {

@@ -56,8 +56,22 @@ function declineWinograd({ direction, nhwc, window: { h, w } }: ConvProblem): st
   return nhwc ? "it needs layout 'NCHW'" : null;
 }
 
-function declineDirect({ channels, groups, nhwc }: ConvProblem): string | null {
-  if (channels !== groups) return `it needs one channel per group (depthwise), given ${channels / groups}`;
+/** Channels of a group, and rows and columns from a window's first tap to its last, that `direct` is made for. */
+const directLimits = { channels: 8, reach: 128 } as const;
+
+function declineDirect({ channels, groups, nhwc, window: { h, w } }: ConvProblem): string | null {
+  const perGroup = channels / groups;
+  if (perGroup > directLimits.channels) {
+    return `it needs at most ${directLimits.channels} channels per group, given ${perGroup}`;
+  }
+  const [high, wide] = [h, w].map(({ kernel, dilation }) => (kernel - 1) * dilation + 1);
+  if (Math.max(high, wide) > directLimits.reach) {
+    const most = `${directLimits.reach}x${directLimits.reach}`;
+    return `it needs windows of at most ${most}, given ${pairText({ h: high, w: wide })} with dilation`;
+  }
+  if (Math.max(h.stride, w.stride) > directLimits.reach) {
+    return `it needs strides of at most ${directLimits.reach}, given ${pairText({ h: h.stride, w: w.stride })}`;
+  }
   return nhwc ? "it needs layout 'NCHW'" : null;
 }
 
@@ -94,27 +108,68 @@ const streamCycles = (bytes: number): number => bytes / (bytes > 24 * 2 ** 20 ? 
 /** Channels and filters of a group from which on 'auto' considers winograd: with fewer the transforms are most of it. */
 const leastForWinograd = 16;
 
-/** Cycles for one image, as the measurements in native/README.md have them; only their order matters. */
-function estimate(kernel: 'implicit' | WinogradVariant, problem: ConvProblem): number {
-  const { direction, channels, filters, groups, window } = problem;
-  const tile = tiles[deviceTable()[problem.device].target] ?? tiles['x86-64'];
+/** Cycles to write one vector of results. */
+const storeCycles = 3;
+
+/** What is computed, as rows of results that sum over planes of an operand. */
+function sizes({ direction, channels, filters, groups, window: { h, w } }: ConvProblem) {
   const back = direction === 'input';
-  const rows = (back ? channels : filters) / groups;
-  const sums = (back ? filters : channels) / groups;
-  const [height, width] = back ? [window.h.input, window.w.input] : [window.h.output, window.w.output];
-  if (kernel === 'implicit') {
-    const steps = sums * window.h.kernel * window.w.kernel;
-    const pixels = height * width;
-    const packing = (steps * pixels * packCycles) / tile.lanes;
-    return groups * (steps * stepCycles(rows, pixels, tile) + packing + streamCycles(rows * steps * 4));
+  return {
+    rows: (back ? channels : filters) / groups,
+    sums: (back ? filters : channels) / groups,
+    taps: h.kernel * w.kernel,
+    // By input, with strides, all phases of pixels together take as many products as one does over all taps.
+    height: back ? Math.ceil(h.input / h.stride) : h.output,
+    width: back ? Math.ceil(w.input / w.stride) : w.output,
+    phases: back ? h.stride * w.stride : 1,
+  };
+}
+
+type Tile = (typeof tiles)[string];
+
+function implicitCycles(problem: ConvProblem, tile: Tile): number {
+  const { rows, sums, taps, height, width, phases } = sizes(problem);
+  const pixels = height * width;
+  const steps = sums * taps;
+  const packing = (steps * pixels * packCycles) / tile.lanes;
+  if (problem.direction === 'weight') {
+    return pixels * stepCycles(rows, steps, tile) + packing + (rows * pixels * packCycles) / tile.lanes;
   }
-  const size = kernel === 'winogradF2' ? 2 : 4;
+  const stores = rows * phases * Math.ceil(pixels / tile.lanes) * storeCycles;
+  return steps * stepCycles(rows, pixels, tile) + packing + stores + streamCycles(rows * steps * 4);
+}
+
+function winogradCycles(variant: WinogradVariant, problem: ConvProblem, tile: Tile): number {
+  const { rows, sums, height, width } = sizes(problem);
+  const size = variant === 'winogradF2' ? 2 : 4;
   const points = (size + 2) ** 2;
   const count = Math.ceil(height / size) * Math.ceil(width / size);
-  const { input, output } = transformCycles[kernel];
+  const { input, output } = transformCycles[variant];
   const transforms = Math.ceil(count / tile.lanes) * (sums * input + rows * output);
-  const filterBytes = points * rows * sums * 4;
-  return groups * (points * sums * stepCycles(rows, count, tile) + transforms + streamCycles(filterBytes));
+  return points * sums * stepCycles(rows, count, tile) + transforms + streamCycles(points * rows * sums * 4);
+}
+
+/** Each product reads a vector, unless some planes or rows of results share it. */
+function directCycles(problem: ConvProblem, tile: Tile): number {
+  const { direction, window } = problem;
+  const { rows, sums, taps, height, width, phases } = sizes(problem);
+  const dense = taps === 9 && window.h.stride === 1 && window.w.stride === 1;
+  const vectors = height * Math.ceil(width / tile.lanes);
+  const lines = sums * window.h.input * (8 + 2 * Math.ceil(window.w.input / tile.lanes));
+  if (direction === 'weight') {
+    const inBlocks = Math.ceil((sums * taps) / 9) * 9;
+    return rows * inBlocks * vectors * (dense ? 0.92 : 1.1) + Math.ceil(rows / 8) * lines;
+  }
+  const shared = phases > 1 || rows < 4 ? (dense && sums === 1 ? 0.75 : 1.1) : rows < 8 ? 0.65 : 0.55;
+  return rows * sums * taps * vectors * shared + lines + rows * phases * vectors * storeCycles;
+}
+
+/** Cycles for one image, as the measurements in native/README.md have them; only their order matters. */
+function estimate(kernel: 'implicit' | 'direct' | WinogradVariant, problem: ConvProblem): number {
+  const tile = tiles[deviceTable()[problem.device].target] ?? tiles['x86-64'];
+  if (kernel === 'implicit') return problem.groups * implicitCycles(problem, tile);
+  if (kernel === 'direct') return problem.groups * directCycles(problem, tile);
+  return problem.groups * winogradCycles(kernel, problem, tile);
 }
 
 /** The faster variant of winograd, whether or not it can compute the problem. @internal */
@@ -130,9 +185,12 @@ export function winogradVariant(problem: ConvProblem): WinogradVariant {
  * @internal
  */
 export function automatic(problem: ConvProblem): Kernel {
-  if (declines('direct', problem) === null) return 'direct';
-  if (problem.dtype !== 'float32' || declineWinograd(problem) !== null) return 'implicit';
-  const variant = winogradVariant(problem);
-  if (Math.min(problem.channels, problem.filters) / problem.groups < leastForWinograd) return 'implicit';
-  return estimate(variant, problem) < estimate('implicit', problem) ? variant : 'implicit';
+  const candidates: Parameters<typeof estimate>[0][] = ['implicit'];
+  if (declineDirect(problem) === null) candidates.push('direct');
+  const leastChannels = Math.min(problem.channels, problem.filters) / problem.groups;
+  if (problem.dtype === 'float32' && leastChannels >= leastForWinograd && declineWinograd(problem) === null) {
+    candidates.push(winogradVariant(problem));
+  }
+  const costs = candidates.map((kernel) => estimate(kernel, problem));
+  return candidates[costs.indexOf(Math.min(...costs))];
 }

@@ -201,6 +201,7 @@ export function planConvolution(
       groups,
       nhwc,
       algorithm: kernelNumber(kernel),
+      activation: 0,
     },
   };
 }

@@ -50,7 +50,16 @@ function plan(op: string, name: string, image: Shape, options: Partial<Im2colOpt
   return {
     columnsShape: [batch, rows, window.h.output * window.w.output],
     // The family's schema is that of a convolution, whose other attributes do not matter here.
-    attributes: { batch, channels, ...windowAttributes(window), filters: 1, groups: 1, nhwc: false, algorithm },
+    attributes: {
+      batch,
+      channels,
+      ...windowAttributes(window),
+      filters: 1,
+      groups: 1,
+      nhwc: false,
+      algorithm,
+      activation: 0,
+    },
   };
 }
 

@@ -46,6 +46,7 @@ struct Result {
   const T* row_bias;  // of the first inner item; the next one's begins `bias_stride` later
   const T* column_bias;
   std::int64_t bias_stride;
+  Clamp<T> clamp{};  // of the whole sums
 };
 
 template <class T>
@@ -222,6 +223,7 @@ class Gemm {
       out.rows = end - begin;
       out.columns = columns;
       out.add = k0 > split * plan_.split_steps || (problem_.accumulate && plan_.splits == 1);
+      if (plan_.splits == 1 && k0 + Blocks::kSteps >= last) out.clamp = problem_.c.clamp;
       multiply_panels<T>(kc, packed_block(a, padded, k0) + begin * kc, kc * kTileRows, buffer, vectors, out);
       k0 += Blocks::kSteps;
     } while (k0 < last);
@@ -272,7 +274,7 @@ class Gemm {
       if (row.column_bias != nullptr) sum += p.load(row.column_bias + begin);
       if (accumulate) sum += p.load(row.to + begin);
       for (std::int64_t s = 1; s < splits; ++s) sum += p.load(row.from + s * rows * columns + begin);
-      p.store(row.to + begin, sum);
+      p.store(row.to + begin, c.clamp(sum));
     }
   };
 

@@ -10,7 +10,7 @@
 
 #include <type_traits>
 
-#include "lanes.h"
+#include "clamp.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -21,7 +21,7 @@ template <class T>
 inline constexpr int kTileColumns = kTileVectors* kLanes<T>;
 
 // Where a tile goes: rows x columns (at most the kernel's) of C, added to what is there or written over it, then with a
-// bias that differs by row or by column (null: none).
+// bias that differs by row or by column (null: none), then clamped.
 template <class T>
 struct TileOut {
   T* c;
@@ -31,6 +31,7 @@ struct TileOut {
   bool add;
   const T* row_bias;
   const T* column_bias;
+  Clamp<T> clamp{};
 };
 
 template <class T, int RP, int NV>
@@ -67,7 +68,7 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::in
       if (out.row_bias != nullptr) sum += P(out.row_bias[i]);
       if (out.column_bias != nullptr) sum += lanes.load(out.column_bias + v * L);
     }
-    lanes.store(at, sum);
+    lanes.store(at, out.clamp(sum));
   };
   if (out.rows == kRows && out.columns == NV * L) {
 #pragma GCC unroll 24

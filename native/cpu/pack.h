@@ -115,6 +115,15 @@ struct Pack {
     write(dst);
   }
 
+  // The same pack, and the compiler may not read its memory again instead of keeping it in a register.
+  RECEPTIVE_FN Pack in_register() const {
+    Pack kept = *this;
+#if defined(__x86_64__)
+    if constexpr (sizeof(v) <= kVectorBytes && sizeof(v) >= 16) asm("" : "+v"(kept.v));
+#endif
+    return kept;
+  }
+
   RECEPTIVE_FN T operator[](int lane) const { return v[lane]; }
   RECEPTIVE_FN void set(int lane, T value) { v[lane] = value; }
 

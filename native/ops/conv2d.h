@@ -61,7 +61,7 @@ struct Conv2dOp : ConvBase {
     const auto& a = attrs_of<ConvAttrs>(call);
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
-      if (is_direct(a)) return 0;
+      if (is_direct(a)) return DirectSums<T, false, X>::workspace(a, threads);
       if (is_winograd(a)) return winograd_workspace<T, X>(a, false, threads);
       if (is_columns(a)) return columns_forward_workspace<T>(a, threads);
       return implicit_forward_workspace<T>(a, threads);
@@ -79,7 +79,7 @@ struct Conv2dOp : ConvBase {
       if (is_winograd(a)) {
         if (a.batch > 0) winograd_convolution(executor, a, false, input, weight, bias, output);
       } else if (is_direct(a)) {
-        direct_forward(executor, a, input, weight, bias, output);
+        DirectSums<T, false, X>(executor, a, input, weight, bias, output).run();
       } else if (is_columns(a)) {
         columns_forward(executor, a, input, weight, bias, output);
       } else {
@@ -95,6 +95,7 @@ struct Conv2dInputOp : ConvBase {
   static constexpr int minInputs = 2, maxInputs = 2, outputs = 1;
 
   static const char* check(const OpCall& call) {
+    if (attrs_of<ConvAttrs>(call).activation != 0) return "gradients have no activation";
     return check_tensors(call, call.outputs[0], call.inputs[0], call.inputs[1]);
   }
 
@@ -108,7 +109,7 @@ struct Conv2dInputOp : ConvBase {
     const auto& a = attrs_of<ConvAttrs>(call);
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
-      if (is_direct(a)) return 0;
+      if (is_direct(a)) return DirectSums<T, true, X>::workspace(a, threads);
       if (is_winograd(a)) return winograd_workspace<T, X>(a, true, threads);
       if (is_columns(a)) return columns_input_workspace<T>(a, threads);
       return implicit_input_workspace<T, X>(a, threads);
@@ -125,7 +126,7 @@ struct Conv2dInputOp : ConvBase {
       if (is_winograd(a)) {
         if (a.batch > 0) winograd_convolution<T>(executor, a, true, gradient, weight, nullptr, output);
       } else if (is_direct(a)) {
-        direct_input(executor, a, weight, gradient, output);
+        DirectSums<T, true, X>(executor, a, gradient, weight, nullptr, output).run();
       } else if (is_columns(a)) {
         columns_input(executor, a, weight, gradient, output);
       } else {
@@ -142,6 +143,7 @@ struct Conv2dWeightOp : ConvBase {
 
   static const char* check(const OpCall& call) {
     if (is_winograd(attrs_of<ConvAttrs>(call))) return "winograd does not compute gradients by weight";
+    if (attrs_of<ConvAttrs>(call).activation != 0) return "gradients have no activation";
     return check_tensors(call, call.inputs[0], call.outputs[0], call.inputs[1]);
   }
 
@@ -153,7 +155,7 @@ struct Conv2dWeightOp : ConvBase {
     const auto& a = attrs_of<ConvAttrs>(call);
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
-      if (is_direct(a)) return 0;
+      if (is_direct(a)) return DirectWeight<T, X>::workspace(a, threads);
       return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
     });
   }
@@ -166,7 +168,7 @@ struct Conv2dWeightOp : ConvBase {
       const auto* gradient = static_cast<const T*>(call.inputs[1].data);
       auto* output = static_cast<T*>(call.outputs[0].data);
       if (is_direct(a)) {
-        direct_weight(executor, a, input, gradient, output);
+        DirectWeight<T, X>(executor, a, input, gradient, output).run();
       } else if (is_columns(a) && a.batch > 0) {
         columns_weight(executor, a, input, gradient, output);
       } else {

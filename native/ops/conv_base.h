@@ -8,13 +8,13 @@ namespace receptive::RECEPTIVE_TARGET {
 
 struct ConvBase {
   using Attrs = ConvAttrs;
-  static constexpr Field fields[] = {RECEPTIVE_INTEGER(ConvAttrs, batch),    RECEPTIVE_INTEGER(ConvAttrs, channels),
-                                     RECEPTIVE_INTEGER(ConvAttrs, height),   RECEPTIVE_INTEGER(ConvAttrs, width),
-                                     RECEPTIVE_INTEGER(ConvAttrs, filters),  RECEPTIVE_INTEGER(ConvAttrs, kernel),
-                                     RECEPTIVE_INTEGER(ConvAttrs, output),   RECEPTIVE_INTEGER(ConvAttrs, stride),
-                                     RECEPTIVE_INTEGER(ConvAttrs, padding),  RECEPTIVE_INTEGER(ConvAttrs, dilation),
-                                     RECEPTIVE_INTEGER(ConvAttrs, groups),   RECEPTIVE_FLAG(ConvAttrs, nhwc),
-                                     RECEPTIVE_INTEGER(ConvAttrs, algorithm)};
+  static constexpr Field fields[] = {RECEPTIVE_INTEGER(ConvAttrs, batch),     RECEPTIVE_INTEGER(ConvAttrs, channels),
+                                     RECEPTIVE_INTEGER(ConvAttrs, height),    RECEPTIVE_INTEGER(ConvAttrs, width),
+                                     RECEPTIVE_INTEGER(ConvAttrs, filters),   RECEPTIVE_INTEGER(ConvAttrs, kernel),
+                                     RECEPTIVE_INTEGER(ConvAttrs, output),    RECEPTIVE_INTEGER(ConvAttrs, stride),
+                                     RECEPTIVE_INTEGER(ConvAttrs, padding),   RECEPTIVE_INTEGER(ConvAttrs, dilation),
+                                     RECEPTIVE_INTEGER(ConvAttrs, groups),    RECEPTIVE_FLAG(ConvAttrs, nhwc),
+                                     RECEPTIVE_INTEGER(ConvAttrs, algorithm), RECEPTIVE_INTEGER(ConvAttrs, activation)};
 
   static const char* check_window(const ConvAttrs& a) {
     if (a.groups <= 0 || a.channels < 0 || a.filters < 0 || a.channels % a.groups != 0 || a.filters % a.groups != 0) {
@@ -27,9 +27,10 @@ struct ConvBase {
     }
     const ConvShape shape(a);
     if (!valid_axis(shape.y) || !valid_axis(shape.x)) return "a window number is out of range";
+    if (a.activation < 0 || a.activation >= kConvActivations) return "unknown activation";
     if (a.algorithm < 0 || a.algorithm >= kConvAlgorithms) return "unknown algorithm";
     if (is_winograd(a) && !fits_winograd(a)) return "winograd needs a 3x3 kernel, stride 1, dilation 1 and NCHW";
-    if (is_direct(a) && !fits_direct(a)) return "direct needs one channel per group and NCHW";
+    if (is_direct(a) && !fits_direct(a)) return "direct needs few channels per group, windows of short reach and NCHW";
     return nullptr;
   }
 

@@ -47,19 +47,24 @@ void columns_forward(X& executor, const ConvAttrs& a, const T* input, const T* w
     T* to = output + (out.item(item) - out.base);
     const Operand<T> m = operand<T>(matrix), f = operand<T>(filters);
     const GemmProblem<T> problem =
-        a.nhwc
-            ? GemmProblem<T>{s.out_pixels,
-                             s.filters,
-                             s.products(),
-                             1,
-                             1,
-                             m,
-                             f,
-                             {to, 1, 0, 0, a.filters, nullptr, item_bias, 0},
-                             false}
-            : GemmProblem<T>{
-                  s.filters, s.out_pixels, s.products(), 1, 1, f, m, {to, 1, 0, 0, s.out_pixels, item_bias, nullptr, 0},
-                  false};
+        a.nhwc ? GemmProblem<T>{s.out_pixels,
+                                s.filters,
+                                s.products(),
+                                1,
+                                1,
+                                m,
+                                f,
+                                {to, 1, 0, 0, a.filters, nullptr, item_bias, 0, clamp_of<T>(a)},
+                                false}
+               : GemmProblem<T>{s.filters,
+                                s.out_pixels,
+                                s.products(),
+                                1,
+                                1,
+                                f,
+                                m,
+                                {to, 1, 0, 0, s.out_pixels, item_bias, nullptr, 0, clamp_of<T>(a)},
+                                false};
     gemm(executor, problem, executor.workspace() + bytes);
   }
 }

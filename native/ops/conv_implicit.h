@@ -67,7 +67,8 @@ void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* 
                          a.nhwc ? a.filters : s.out_pixels,
                          a.nhwc ? nullptr : bias,
                          a.nhwc ? bias : nullptr,
-                         s.filters};
+                         s.filters,
+                         clamp_of<T>(a)};
   const WindowOperand<T, false> windows{in, s.y, s.x};
   const PixelOperand<T, false> pixels{in, s.channels, s.y, s.x};
   const MatrixOperand<T> rows{weight, s.groups, 0, per_group, 1, s.products()};

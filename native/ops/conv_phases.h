@@ -8,6 +8,7 @@
 #pragma once
 
 #include "conv_shape.h"
+#include "weave.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -186,39 +187,15 @@ class PhasedInput {
     }
     const std::int64_t channel = item % shape_.groups * shape_.channels + begin;
     T* plane = output_ + (item / shape_.groups * shape_.groups * shape_.channels + channel) * shape_.in_pixels;
+    const Weave<T> weave{shape_.x.stride, rows * width, width, shape_.in_pixels};
     std::int64_t line = from * N / columns_, column = from * N % columns_;
     for (int at = 0; at < count; ++line, column = 0) {
       const int taken = static_cast<int>(min_of(columns_ - column, count - at));
       const std::int64_t x = column * shape_.x.stride;
       T* row = plane + (phase_y + line * shape_.y.stride) * shape_.x.input + x;
-      weave(sums + at, rows, width, taken, min_of(taken * shape_.x.stride, shape_.x.input - x), row);
+      weave.run(sums + at, rows, taken, min_of(taken * shape_.x.stride, shape_.x.input - x), row);
       at += taken;
     }
-  }
-
-  // Pixel `column * stride + phase` of a row from sums[phase][row][column], for all rows; `length` pixels of each.
-  RECEPTIVE_FN void weave(const T* sums, std::int64_t rows, int width, int columns, std::int64_t length, T* to) const {
-    const std::int64_t stride = shape_.x.stride, apart = rows * width;
-    for (std::int64_t i = 0; i < rows; ++i, sums += width, to += shape_.in_pixels) {
-      if (stride == 1) {
-        for (int j = 0; j < columns; j += N) store(to + j, columns - j, Pack<T, N>::read(sums + j));
-      } else if (stride == 2) {
-        for (int j = 0; j < columns; j += N) {
-          const auto even = Pack<T, N>::read(sums + j), odd = Pack<T, N>::read(sums + apart + j);
-          store(to + 2 * j, length - 2 * j, memory::interleave_low(even, odd));
-          store(to + 2 * j + N, length - 2 * j - N, memory::interleave_high(even, odd));
-        }
-      } else {
-        for (std::int64_t phase = 0; phase < stride; ++phase) {
-          const T* from = sums + phase * apart;
-          for (std::int64_t x = phase, j = 0; x < length; x += stride, ++j) to[x] = from[j];
-        }
-      }
-    }
-  }
-  RECEPTIVE_FN static void store(T* to, std::int64_t left, Pack<T, N> value) {
-    if (left >= N) return value.write(to);
-    if (left > 0) Lanes<N, false>{static_cast<int>(left)}.store(to, value);
   }
 
   const X& executor_;

@@ -18,8 +18,19 @@ struct ConvAttrs {
   Pair dilation;
   std::int64_t groups;
   bool nhwc;
-  std::int64_t algorithm;  // a ConvAlgorithm
+  std::int64_t algorithm;   // a ConvAlgorithm
+  std::int64_t activation;  // of the forward pass: 0 none, 1 relu, 2 relu6
 };
+
+inline constexpr std::int64_t kConvActivations = 3;
+
+template <class T>
+RECEPTIVE_FN Clamp<T> clamp_of(const ConvAttrs& a) {
+  Clamp<T> clamp;
+  if (a.activation > 0) clamp.low = T{0};
+  if (a.activation == 2) clamp.high = T{6};
+  return clamp;
+}
 
 // In the order of `algorithms` in lib/ops/convAlgorithm.ts.
 enum class ConvAlgorithm : std::int64_t { implicit, im2col, winograd2, winograd4, direct };

@@ -16,9 +16,11 @@ template <class T>
 TileProblem<T> tile_problem(const ConvAttrs& a, bool back, const T* input, const T* bias, T* output) {
   const ConvShape s(a);
   const Pair image{a.height, a.width}, before{a.padding[0], a.padding[2]};
-  return back ? TileProblem<T>{input,     output,     bias,     s.images, s.groups,
-                               s.filters, s.channels, a.output, image,    Pair{2 - before.h, 2 - before.w}}
-              : TileProblem<T>{input, output, bias, s.images, s.groups, s.channels, s.filters, image, a.output, before};
+  if (back) {
+    const Pair flipped{2 - before.h, 2 - before.w};
+    return {input, output, bias, s.images, s.groups, s.filters, s.channels, a.output, image, flipped, {}};
+  }
+  return {input, output, bias, s.images, s.groups, s.channels, s.filters, image, a.output, before, clamp_of<T>(a)};
 }
 
 // visit(integral_constant<int, tile>) for the variant that the attributes name.

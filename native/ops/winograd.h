@@ -26,6 +26,7 @@ struct TileProblem {
   std::int64_t images, groups, channels, filters;  // of one group
   Pair in, out;
   Pair before;
+  Clamp<T> clamp{};
 };
 
 // Filters in memory: element (filter k, channel c, tap t) of a group at k * filter_stride + c * channel_stride + t,
@@ -314,7 +315,7 @@ class WinogradConvolution {
       lines(y, line);
 #pragma GCC unroll 4
       for (int v = 0; v < kTile; ++v) {
-        const P value = line[v] + P(bias);
+        const P value = problem_.clamp(line[v] + P(bias));
         const int left = count - v * N;
         if (left >= N) {
           value.write(to + v * N);

@@ -52,6 +52,16 @@ struct Problem {
     return p;
   }
 
+  // Few channels in a group, for `direct`: 3x3 windows half of the time, rows up to several bands.
+  static Problem narrow() {
+    Problem p = random();
+    p.n = pick(1, 2), p.groups = pick(1, 4), p.nhwc = false;
+    p.c = p.groups * (pick(0, 2) > 0 ? 1 : pick(2, 4)), p.k = p.groups * (pick(0, 1) == 0 ? 1 : pick(2, 18));
+    if (pick(0, 1) == 0) p.r = p.s = 3, p.sh = p.sw = pick(1, 2), p.dh = p.dw = 1;
+    p.h = pick(p.dh * (p.r - 1) + 1, 30), p.w = pick(p.dw * (p.s - 1) + 1, pick(0, 9) == 0 ? 1200 : 70);
+    return p.sized();
+  }
+
   // Windows wider than any vector, far apart, or side by side.
   static Problem wide() {
     Problem p = random();
@@ -132,22 +142,31 @@ void convolution(const Problem& p) {
     dx[at_in] += g[at_out] * weight[at_w];
     dw[at_w] += g[at_out] * x[at_in];
   });
-  for (const int algorithm : {0, 1}) {
+  struct Algorithm {
+    int number;
+    std::string name;
+  };
+  std::vector<Algorithm> algorithms{{0, "implicit"}, {1, "im2col"}};
+  const bool near = (p.r - 1) * p.dh < 128 && (p.s - 1) * p.dw < 128;
+  if (!p.nhwc && p.c <= 8 * p.groups && near) algorithms.push_back({4, "direct"});
+  for (const Algorithm& algorithm : algorithms) {
+    const double number = algorithm.number;
+    const std::string& algorithm_name = algorithm.name;
     for (const int threads : {1, 3}) {
       const auto call = [&](const char* name) {
         Call c(list, name);
         p.describe(c);
-        c.set("filters", {double(p.k)}).set("groups", {double(p.groups)}).set("algorithm", {double(algorithm)});
+        c.set("filters", {double(p.k)}).set("groups", {double(p.groups)}).set("algorithm", {number});
         return c;
       };
       Guarded<T> forward(y.size()), input(dx.size()), filter(dw.size());
       EXPECT(call("conv2d").in(x).in(weight).in(bias).out(forward).run(threads) == nullptr, "refused %s",
              p.text().c_str());
-      expect_equal(forward, y, algorithm == 0 ? "conv2d implicit" : "conv2d im2col", p);
+      expect_equal(forward, y, ("conv2d " + algorithm_name).c_str(), p);
       EXPECT(call("conv2dInput").in(weight).in(g).out(input).run(threads) == nullptr, "refused %s", p.text().c_str());
-      expect_equal(input, dx, algorithm == 0 ? "conv2dInput implicit" : "conv2dInput im2col", p);
+      expect_equal(input, dx, ("conv2dInput " + algorithm_name).c_str(), p);
       EXPECT(call("conv2dWeight").in(x).in(g).out(filter).run(threads) == nullptr, "refused %s", p.text().c_str());
-      expect_equal(filter, dw, algorithm == 0 ? "conv2dWeight implicit" : "conv2dWeight im2col", p);
+      expect_equal(filter, dw, ("conv2dWeight " + algorithm_name).c_str(), p);
     }
   }
 }
@@ -407,6 +426,10 @@ int main() {
     pooling<float>(p);
     pooling<double>(p);
   }
+  for (int i = 0; i < 80; ++i) {
+    convolution<float>(Problem::narrow());
+    convolution<double>(Problem::narrow());
+  }
   for (int i = 0; i < 300; ++i) {
     pooling<float>(Problem::usual());
     pooling<float>(Problem::wide());
@@ -434,7 +457,12 @@ int main() {
       {2, 32, 14, 15, 64, 5, 5, 1, 1, 2, 2, 2, 2, 1, 1, 4},   // groups
       {1, 130, 10, 11, 17, 3, 3, 1, 2, 0, 0, 0, 0, 2, 1, 1},  // several blocks of channels, no padding
       {1, 1, 5, 6, 2, 2, 2, 3, 1, 0, 0, 0, 0, 1, 1, 1},       // rows at the end that no window reaches
-      {1, 2, 4, 5, 3, 2, 2, 1, 1, 900, 0, 3000, 0, 900, 3000, 1}};  // taps far apart
+      {1, 2, 4, 5, 3, 2, 2, 1, 1, 900, 0, 3000, 0, 900, 3000, 1},
+      {1, 2, 140, 300, 2, 2, 2, 1, 1, 3, 0, 0, 9, 127, 127, 2},  // as far as `direct` reaches
+      {2, 1, 300, 9, 3, 3, 2, 128, 128, 0, 0, 0, 0, 1, 1, 1},    // and its largest strides
+      {1, 8, 5, 40, 40, 31, 31, 1, 1, 15, 15, 15, 15, 1, 1, 1},  // many taps
+      {1, 1, 20, 20, 70, 5, 5, 1, 2, 2, 2, 2, 2, 1, 1, 1},       // many filters in few bands
+      {1, 2, 2, 2, 2, 1, 1, 1, 1, 4, 4, 4, 4, 1, 1, 2}};         // windows that lie outside  // taps far apart
   for (const Problem& edge : edges) {
     convolution<float>(edge.sized());
     convolution<double>(edge.sized());

@@ -33,7 +33,7 @@ export function recipe(below) {
     const [winograd, direct] = [algorithm === 2 || algorithm === 3, algorithm === 4];
     const { kernel, stride, dilation, padding, h, w, oh, ow } = winograd ? dense() : window();
     const groups = 1 + below(2);
-    const perGroup = direct ? 1 : c;
+    const perGroup = direct ? pick([1, c]) : c;
     const [channels, filters] = [perGroup * groups, k * groups];
     const nhwc = winograd || direct ? 0 : below(2);
     const image = (depth, height, width) => (nhwc ? [n, height, width, depth] : [n, depth, height, width]);
@@ -52,6 +52,7 @@ export function recipe(below) {
       groups,
       nhwc,
       algorithm,
+      0,
     ];
     const x = [float, image(channels, h, w)];
     const weight = [float, [filters, perGroup, ...kernel]];
@@ -65,7 +66,7 @@ export function recipe(below) {
     }
     return pick([
       { op: 'conv2d', inputs: [x, weight, [float, [filters]]], outputs: [y], attrs },
-      { op: 'conv2d', inputs: [x, weight], outputs: [y], attrs },
+      { op: 'conv2d', inputs: [x, weight], outputs: [y], attrs: [...attrs.slice(0, -1), below(3)] },
       { op: 'conv2dInput', inputs: [weight, y], outputs: [x], attrs },
       { op: 'conv2dWeight', inputs: [x, y], outputs: [weight], attrs },
     ]);

@@ -32,15 +32,15 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
 
   // What winograd or direct compute; `byWeight`: the gradient by weight is asked for too.
   const special = (byWeight) => {
-    const depthwise = byWeight || chance(0.5);
-    const groups = depthwise ? integer(1, 4) : pick([1, 2]);
-    const [c, k] = [depthwise ? groups : groups * integer(1, 4), groups * integer(1, 3)];
+    const direct = byWeight || chance(0.5);
+    const groups = direct ? integer(1, 4) : pick([1, 2]);
+    const [c, k] = [groups * (direct && chance(0.5) ? 1 : integer(1, 4)), groups * integer(1, 9)];
     const x = [integer(0, 2), c, integer(3, 12), integer(3, 20)];
     const options = {
       groups,
       padding: pick([1, 2, [0, 1], { top: 1, bottom: 0, left: 2, right: 1 }]),
-      algorithm: depthwise ? 'direct' : pick(['winograd', 'winogradF2', 'winogradF4']),
-      ...(depthwise ? maybe({ stride: pick([1, 2, [2, 1]]) }) : {}),
+      algorithm: direct ? 'direct' : pick(['winograd', 'winogradF2', 'winogradF4']),
+      ...(direct ? maybe({ stride: pick([1, 2, [2, 1]]) }) : {}),
     };
     const weight = [k, c / groups, 3, 3];
     return { x, w: weight, y: outputShape(x, weight, options), options };
