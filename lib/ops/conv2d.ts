@@ -19,7 +19,7 @@ import {
   softplus,
   tanh,
 } from './activation';
-import { type Conv2dOptions, type ConvActivation, convOptions, planConvolution } from './convPlan';
+import { type Conv2dOptions, type ConvActivation, convOptions, planConvolution, runPlanned } from './convPlan';
 import { expectFloatTensor, expectPartner } from './operands';
 
 const forwardOp = opNumber('conv2d');
@@ -73,11 +73,12 @@ export function conv2d<D extends DType>(
   const given = expectOptions(op, options, forwardOptions);
   const { bias, activation } = given;
   if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
-  const { filters, outputShape, attributes } = planConvolution(op, input.shape, weight.shape, given, {
+  const plan = planConvolution(op, input.shape, weight.shape, given, {
     direction: 'forward',
     dtype: input.dtype,
     device: input._device,
   });
+  const { filters, outputShape } = plan;
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {
@@ -92,7 +93,9 @@ export function conv2d<D extends DType>(
     operands.push(bias);
   }
   const fused = activation === undefined ? 0 : fusedActivations[activation];
-  const output = run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused ?? 0 });
+  const output = runPlanned(plan, (attributes) =>
+    run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused ?? 0 }),
+  );
   if (activation === undefined || fused !== undefined) return output;
   try {
     return activations[activation](output);

@@ -178,19 +178,20 @@ export function winogradVariant(problem: ConvProblem): WinogradVariant {
 }
 
 /**
- * What 'auto' means: the fastest of the algorithms that can compute the problem, by an estimate. Winograd only in
- * float32, since float64 is for results that are as exact as can be; its error is below 5e-5 of the output's scale
- * (native/README.md).
+ * The algorithms that can compute the problem and that nothing speaks against, by an estimate of their time: the first one
+ * is what 'auto' means. Winograd only in float32, since float64 is for results that are as exact as can be; its error is below
+ * 5e-5 of the output's scale (native/README.md). Not im2col, which computes what implicit does in more memory.
  *
  * @internal
  */
-export function automatic(problem: ConvProblem): Kernel {
+export function byEstimate(problem: ConvProblem): readonly Kernel[] {
   const candidates: Parameters<typeof estimate>[0][] = ['implicit'];
   if (declineDirect(problem) === null) candidates.push('direct');
   const leastChannels = Math.min(problem.channels, problem.filters) / problem.groups;
   if (problem.dtype === 'float32' && leastChannels >= leastForWinograd && declineWinograd(problem) === null) {
-    candidates.push(winogradVariant(problem));
+    candidates.push('winogradF2', 'winogradF4');
   }
-  const costs = candidates.map((kernel) => estimate(kernel, problem));
-  return candidates[costs.indexOf(Math.min(...costs))];
+  if (candidates.length === 1) return candidates;
+  const costs = new Map(candidates.map((kernel) => [kernel, estimate(kernel, problem)]));
+  return candidates.sort((a, b) => (costs.get(a) as number) - (costs.get(b) as number));
 }

@@ -15,6 +15,7 @@ import {
   convOptions,
   expectActivations,
   planConvolution,
+  runPlanned,
 } from './convPlan';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
 import { sum } from './reduce';
@@ -51,18 +52,22 @@ function runInput<D extends DType>(
   weight: Tensor<D>,
   gradOutput: Tensor<D>,
   inputShape: Shape,
-  { attributes }: ConvPlan,
+  plan: ConvPlan,
 ): Tensor<D> {
-  return run1(inputOp, [weight, gradOutput], gradOutput.dtype, inputShape, attributes);
+  return runPlanned(plan, (attributes) =>
+    run1(inputOp, [weight, gradOutput], gradOutput.dtype, inputShape, attributes),
+  );
 }
 
 function runWeight<D extends DType>(
   input: Tensor<D>,
   gradOutput: Tensor<D>,
   weightShape: Shape,
-  { attributes }: ConvPlan,
+  plan: ConvPlan,
 ): Tensor<D> {
-  return run1(weightOp, [input, gradOutput], gradOutput.dtype, weightShape, attributes);
+  return runPlanned(plan, (attributes) =>
+    run1(weightOp, [input, gradOutput], gradOutput.dtype, weightShape, attributes),
+  );
 }
 
 function sumOverPixels<D extends DType>(gradOutput: Tensor<D>, nhwc: boolean): Tensor<D> {
@@ -182,7 +187,7 @@ export function conv2dGradient<D extends DType>(
     op,
     input.shape,
     weight.shape,
-    { ...settings, algorithm: 'auto' },
+    { ...settings, algorithm: 'auto', workspaceLimit: undefined },
     task('forward', input),
   );
   const byInput = inputGrad ? plan('input') : null;

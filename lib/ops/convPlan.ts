@@ -1,13 +1,13 @@
 // What conv2d, its gradients and the functions that only calculate share: options, shapes, native attributes.
 import { expectInteger, expectOneOf } from '../check';
-import type { Attributes } from '../dispatch';
+import { type Attributes, needsOf, opNumber } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError, UnsupportedError } from '../errors';
 import { type Shape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';
 import { alternatives } from '../text';
 import {
-  automatic,
+  byEstimate,
   type ConvAlgorithmName,
   type ConvProblem,
   type Direction,
@@ -18,6 +18,7 @@ import {
   type WinogradVariant,
   winogradVariant,
 } from './convAlgorithm';
+import { searchedKernel } from './convSearch';
 import {
   expectLayout,
   type Layout,
@@ -34,8 +35,13 @@ export interface ConvOptions extends WindowOptions {
   readonly groups?: number;
   /** Axes of input, output and their gradients; `'NCHW'` if left out. Weights are [K, C/groups, R, S] in both. */
   readonly layout?: Layout;
-  /** `'auto'` if left out. */
-  readonly algorithm?: ConvAlgorithmName | WinogradVariant | 'auto';
+  /**
+   * `'auto'` if left out: the fastest by an estimate. `'search'`: the fastest by the clock; the first call of a problem times
+   * the algorithms, for some milliseconds each, while the calling thread waits (see `convSearchResults`).
+   */
+  readonly algorithm?: ConvAlgorithmName | WinogradVariant | 'auto' | 'search';
+  /** Most bytes of workspace that a call may take, see `convAlgorithms`; no limit but memory's if left out. */
+  readonly workspaceLimit?: number;
 }
 
 /** Activations that conv2d can apply to its output: those without an argument, in their default form. */
@@ -63,7 +69,15 @@ export interface Conv2dOptions<D extends DType = 'float32'> extends ConvOptions 
 }
 
 /** @internal */
-export const convOptions = ['stride', 'padding', 'dilation', 'groups', 'layout', 'algorithm'] as const;
+export const convOptions = [
+  'stride',
+  'padding',
+  'dilation',
+  'groups',
+  'layout',
+  'algorithm',
+  'workspaceLimit',
+] as const;
 
 /** @internal */
 export interface ConvPlan {
@@ -73,13 +87,31 @@ export interface ConvPlan {
   readonly groups: number;
   readonly nhwc: boolean;
   readonly window: Window;
-  readonly kernel: Kernel;
+  /** The algorithm; null: a search finds it among the candidates. */
+  readonly kernel: Kernel | null;
+  readonly candidates: readonly Kernel[];
   readonly problem: ConvProblem;
   readonly outputShape: readonly number[];
+  /** For the kernel; where that is null, for the first candidate. */
   readonly attributes: Attributes;
 }
 
-const algorithmOptions = ['auto', 'implicit', 'im2col', 'direct', 'winograd', 'winogradF2', 'winogradF4'] as const;
+const directionOps: Readonly<Record<Direction, number>> = {
+  forward: opNumber('conv2d'),
+  input: opNumber('conv2dInput'),
+  weight: opNumber('conv2dWeight'),
+};
+
+const algorithmOptions = [
+  'auto',
+  'search',
+  'implicit',
+  'im2col',
+  'direct',
+  'winograd',
+  'winogradF2',
+  'winogradF4',
+] as const;
 
 type AlgorithmOption = (typeof algorithmOptions)[number];
 
@@ -93,13 +125,53 @@ function expectAlgorithm(op: string, value: unknown): AlgorithmOption {
   return expectOneOf(op, 'algorithm', value, algorithmOptions) as AlgorithmOption;
 }
 
-/** @throws UnsupportedError when the algorithm asked for by name cannot compute the problem. */
-function chooseKernel(op: string, asked: AlgorithmOption, problem: ConvProblem): Kernel {
-  if (asked === 'auto') return automatic(problem);
-  const kernel = asked === 'winograd' ? winogradVariant(problem) : asked;
-  const reason = declines(kernel, problem);
-  if (reason === null) return kernel;
-  throw new UnsupportedError(`${op}: algorithm '${asked}' cannot compute this convolution: ${reason}`);
+/** A kernel's number and what it would take beside its operands. @internal */
+export function kernelNeeds(
+  kernel: Kernel,
+  { direction, device, dtype }: ConvProblem,
+  attributes: Attributes,
+): { workspaceBytes: number; packedBytes: number } {
+  return needsOf(directionOps[direction], device, dtype, { ...attributes, algorithm: kernelNumber(kernel) });
+}
+
+/** Why a call may not take so much workspace; null if it may. @internal */
+export function declineWorkspace(bytes: number, limit: number | undefined): string | null {
+  return limit !== undefined && bytes > limit
+    ? `it needs ${bytes} bytes of workspace, more than workspaceLimit ${limit}`
+    : null;
+}
+
+/**
+ * The algorithms among which a call chooses, the one to take first. `asked` by name is the only one.
+ *
+ * @throws UnsupportedError when none of those asked for can compute the problem within the limit.
+ */
+function chooseKernels(
+  op: string,
+  asked: AlgorithmOption,
+  problem: ConvProblem,
+  limit: number | undefined,
+  attributes: Attributes,
+): readonly Kernel[] {
+  const reasons: string[] = [];
+  const fits = (kernel: Kernel): boolean => {
+    const bytes = limit === undefined ? 0 : kernelNeeds(kernel, problem, attributes).workspaceBytes;
+    const reason = declineWorkspace(bytes, limit);
+    if (reason !== null) reasons.push(`${kernel}: ${reason}`);
+    return reason === null;
+  };
+  if (asked === 'auto' || asked === 'search') {
+    const candidates = byEstimate(problem).filter(fits);
+    if (candidates.length > 0) return candidates;
+    throw new UnsupportedError(`${op}: no algorithm can compute this convolution (${reasons.join('; ')})`);
+  }
+  const named = asked === 'winograd' ? winogradVariant(problem) : asked;
+  const reason = declines(named, problem);
+  if (reason !== null) {
+    throw new UnsupportedError(`${op}: algorithm '${asked}' cannot compute this convolution: ${reason}`);
+  }
+  if (fits(named)) return [named];
+  throw new UnsupportedError(`${op}: algorithm '${asked}' may not compute this convolution (${reasons[0]})`);
 }
 
 /** A shape of four extents that kernels can count, all but axis `mayBeEmpty` positive. */
@@ -151,6 +223,8 @@ export function planConvolution(
 ): ConvPlan {
   const nhwc = expectLayout(op, options.layout);
   const asked = expectAlgorithm(op, options.algorithm);
+  const limit = options.workspaceLimit;
+  if (limit !== undefined) expectInteger(op, 'workspaceLimit', limit, 0);
   const groups = options.groups === undefined ? 1 : expectInteger(op, 'groups', options.groups, 1, maxWindowNumber);
   expectActivations(op, 'input', inputShape, nhwc);
   expectExtents(op, 'weight', weightShape, '[K, C/groups, R, S]', -1);
@@ -182,7 +256,16 @@ export function planConvolution(
   );
   const { h, w } = window;
   const problem = { ...task, channels, filters, groups, nhwc, window };
-  const kernel = chooseKernel(op, asked, problem);
+  const attributes = {
+    batch,
+    channels,
+    ...windowAttributes(window),
+    filters,
+    groups,
+    nhwc,
+    activation: 0,
+  };
+  const candidates = chooseKernels(op, asked, problem, limit, attributes);
   return {
     batch,
     channels,
@@ -190,18 +273,23 @@ export function planConvolution(
     groups,
     nhwc,
     window,
-    kernel,
+    kernel: asked === 'search' && batch > 0 ? null : candidates[0],
+    candidates,
     problem,
     outputShape: nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output],
-    attributes: {
-      batch,
-      channels,
-      ...windowAttributes(window),
-      filters,
-      groups,
-      nhwc,
-      algorithm: kernelNumber(kernel),
-      activation: 0,
-    },
+    attributes: { ...attributes, algorithm: kernelNumber(candidates[0]) },
   };
+}
+
+/**
+ * Makes a planned result, after a search where one is asked for.
+ *
+ * @param run Makes it with the attributes of an algorithm.
+ * @internal
+ */
+export function runPlanned<D extends DType>(plan: ConvPlan, run: (attributes: Attributes) => Tensor<D>): Tensor<D> {
+  if (plan.kernel !== null) return run(plan.attributes);
+  const { problem, batch, attributes, candidates } = plan;
+  const kernel = searchedKernel(problem, batch, attributes, candidates, run as (of: Attributes) => Tensor<DType>);
+  return run({ ...attributes, algorithm: kernelNumber(kernel) });
 }

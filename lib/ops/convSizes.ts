@@ -1,25 +1,19 @@
 // What can be said about a convolution without running it.
-import { expectDtypeName, expectOptions } from '../check';
+import { expectDtypeName, expectInteger, expectOneOf, expectOptions } from '../check';
 import { deviceOption } from '../deviceTable';
-import { needsOf, opNumber } from '../dispatch';
 import { bytesPerElement, type FloatDType } from '../dtype';
 import { checkedSize, expectShape } from '../shape';
 import { algorithmNames } from '../trace';
 import {
-  automatic,
+  byEstimate,
   type ConvAlgorithmName,
   declines,
-  kernelNumber,
+  type Kernel,
   type PlannedAlgorithmName,
   plannedAlgorithms,
   type WinogradVariant,
-  winogradVariant,
 } from './convAlgorithm';
-import { type ConvOptions, convOptions, planConvolution } from './convPlan';
-
-const forwardOp = opNumber('conv2d');
-
-const forward = (dtype: FloatDType, device: number) => ({ direction: 'forward', dtype, device }) as const;
+import { type ConvOptions, convOptions, declineWorkspace, kernelNeeds, planConvolution } from './convPlan';
 
 /**
  * The shape of `conv2d`'s output, per axis floor((in + before + after - dilation * (kernel - 1) - 1) / stride) + 1.
@@ -38,7 +32,8 @@ export function convOutputSize(
   const given = expectOptions(op, options, convOptions);
   const input = expectShape(op, 'inputShape', inputShape);
   const weight = expectShape(op, 'weightShape', weightShape);
-  return [...planConvolution(op, input, weight, given, forward('float32', 0)).outputShape];
+  const task = { direction: 'forward', dtype: 'float32', device: 0 } as const;
+  return [...planConvolution(op, input, weight, { ...given, workspaceLimit: undefined }, task).outputShape];
 }
 
 /** An algorithm that can compute the convolution, with what it needs. */
@@ -74,10 +69,12 @@ export interface DeclinedConvAlgorithm {
 /** One entry of `convAlgorithms`; `declined === null` tells candidates from the others. */
 export type ConvAlgorithm = ConvCandidate | DeclinedConvAlgorithm;
 
-/** Options of `convAlgorithms`: the convolution's, whose `algorithm` makes no difference, and its element type. */
+/** Options of `convAlgorithms`: the convolution's, whose `algorithm` makes no difference, and what is asked. */
 export interface ConvAlgorithmsOptions extends ConvOptions {
   /** float32 if left out. */
   readonly dtype?: FloatDType;
+  /** What is computed: `'forward'` if left out, or the gradient by `'input'` or by `'weight'`. */
+  readonly direction?: 'forward' | 'input' | 'weight';
 }
 
 /**
@@ -94,7 +91,14 @@ export function convAlgorithms(
   options?: ConvAlgorithmsOptions,
 ): ConvAlgorithm[] {
   const op = 'convAlgorithms';
-  const { dtype = 'float32', ...given } = expectOptions(op, options, ['dtype', ...convOptions]);
+  const {
+    dtype = 'float32',
+    direction = 'forward',
+    ...given
+  } = expectOptions(op, options, ['dtype', 'direction', ...convOptions]);
+  expectOneOf(op, 'direction', direction, ['forward', 'input', 'weight'] as const);
+  const limit = given.workspaceLimit;
+  if (limit !== undefined) expectInteger(op, 'workspaceLimit', limit, 0);
   const bytes = bytesPerElement(expectDtypeName(op, 'dtype', dtype, ['float32', 'float64']));
   const input = expectShape(op, 'inputShape', inputShape);
   const weight = expectShape(op, 'weightShape', weightShape);
@@ -102,23 +106,31 @@ export function convAlgorithms(
     op,
     input,
     weight,
-    { ...given, algorithm: 'auto' },
-    forward(dtype, deviceOption(op, undefined)),
+    { ...given, algorithm: 'auto', workspaceLimit: undefined },
+    { direction, dtype, device: deviceOption(op, undefined) },
   );
   const { batch, filters, window, outputShape, problem, attributes } = plan;
   for (const shape of [input, weight, outputShape]) checkedSize(op, shape, bytes);
   const flops = 2 * batch * filters * window.h.output * window.w.output * weight[1] * weight[2] * weight[3];
   const candidates: ConvCandidate[] = [];
   const others: DeclinedConvAlgorithm[] = [];
-  const order = [automatic(problem), winogradVariant(problem)];
-  const rank = (kernel: (typeof order)[number]): number => order.concat(kernel).indexOf(kernel);
+  const order = byEstimate(problem);
+  const rank = (kernel: Kernel): number => order.concat(kernel).indexOf(kernel);
   for (const { kernel, name, variant } of algorithmNames.toSorted((a, b) => rank(a.kernel) - rank(b.kernel))) {
-    const declined = declines(kernel, problem);
-    if (declined === null) {
-      const needs = needsOf(forwardOp, problem.device, dtype, { ...attributes, algorithm: kernelNumber(kernel) });
+    const unable = declines(kernel, problem);
+    const needs = unable === null ? kernelNeeds(kernel, problem, attributes) : null;
+    const declined = needs === null ? unable : declineWorkspace(needs.workspaceBytes, limit);
+    if (needs !== null && declined === null) {
       candidates.push({ name, variant, declined, ...needs, flops });
     } else {
-      others.push({ name, variant, declined, workspaceBytes: null, packedBytes: null, flops: null });
+      others.push({
+        name,
+        variant,
+        declined: declined as string,
+        workspaceBytes: null,
+        packedBytes: null,
+        flops: null,
+      });
     }
   }
   for (const name of plannedAlgorithms) {

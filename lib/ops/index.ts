@@ -45,6 +45,12 @@ export { conv2d } from './conv2d';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
 export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
+  type ConvSearchResult,
+  clearConvSearchResults,
+  convSearchResults,
+  loadConvSearchResults,
+} from './convSearch';
+export {
   type ConvAlgorithm,
   type ConvAlgorithmsOptions,
   type ConvCandidate,

@@ -291,5 +291,5 @@ export const notOps = new Set([
   ...['manualSeed', 'getRngState', 'setRngState', 'tidy', 'keep', 'profile', 'chromeTrace', 'synchronize'],
   ...['devices', 'getDefaultDevice', 'setDefaultDevice', 'withDevice', 'getNumThreads', 'setNumThreads'],
   ...['getMatmulPrecision', 'setMatmulPrecision', 'memoryStats', 'setMemoryLimit', 'emptyCache', 'resetPeakMemory'],
-  ...['convOutputSize', 'convAlgorithms'],
+  ...['convOutputSize', 'convAlgorithms', 'convSearchResults', 'loadConvSearchResults', 'clearConvSearchResults'],
 ]);

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -28,6 +31,21 @@ describe('the examples of README.md', () => {
     expect(stdout).toMatch(/^im2col: \d+\.\d\d ms, \d+\.\d GFLOP\/s, workspace \d{8} bytes$/m);
     expect(stdout).toMatch(/^winogradF4: \d+\.\d\d ms, \d+\.\d GFLOP\/s, workspace \d+ bytes$/m);
     expect(stdout).toMatch(/^conv2d \(\w+\): \d+ us$/m);
+  });
+
+  it('search.mjs searches once', { timeout }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'receptive-'));
+    try {
+      const file = join(folder, 'search.json');
+      const [first, second] = [
+        await run('examples/readme/search.mjs', file),
+        await run('examples/readme/search.mjs', file),
+      ];
+      expect(first.stdout).toMatch(/^\[1,64,28,28\]: 1 searched, 0 known\n\[ 28, 28 \] \{.*implicit: \d/);
+      expect(second.stdout).toBe(first.stdout.replace('1 searched, 0 known', '0 searched, 1 known'));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('server.mjs answers a good and a bad request, and frees what it made', { timeout }, async () => {
