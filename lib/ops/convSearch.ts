@@ -9,13 +9,13 @@ import { tidy } from '../scope';
 import type { Tensor } from '../tensor';
 import { describe } from '../text';
 import { algorithmNames } from '../trace';
-import { type ConvProblem, type Direction, type Kernel, kernelNumber } from './convAlgorithm';
+import { type ConvProblem, type Kernel, kernelNumber } from './convAlgorithm';
 import type { Layout } from './window';
 
 /** What a search measured: a convolution, where and how it ran, and what each algorithm took. */
 export interface ConvSearchResult {
   /** The output, or the gradient by input or by weight. */
-  readonly direction: Direction;
+  readonly direction: 'forward' | 'input' | 'weight';
   readonly dtype: 'float32' | 'float64';
   /** Of the device, as `devices()` has it; results of other targets are kept, and not used. */
   readonly target: string;
@@ -147,10 +147,11 @@ export function clearConvSearchResults(): void {
 }
 
 function expectNumbers<N extends readonly number[]>(op: string, name: string, value: unknown, count: number): N {
-  if (!Array.isArray(value) || value.length !== count || !value.every((v) => Number.isSafeInteger(v) && v >= 0)) {
+  const numbers = Array.isArray(value) && value.length === count ? Array.from<unknown>(value) : [];
+  if (numbers.length !== count || !numbers.every((v) => Number.isSafeInteger(v) && (v as number) >= 0)) {
     throw new ArgumentError(`${op}: ${name} must be ${count} integers from 0 on, given ${describe(value)}`);
   }
-  return Object.freeze([...value]) as readonly number[] as N;
+  return Object.freeze(numbers) as readonly number[] as N;
 }
 
 const fields = [
@@ -217,6 +218,6 @@ function expectResult(op: string, name: string, value: unknown): ConvSearchResul
 export function loadConvSearchResults(saved: readonly ConvSearchResult[]): void {
   const op = 'loadConvSearchResults';
   if (!Array.isArray(saved)) throw new ArgumentError(`${op}: saved must be an array, given ${describe(saved)}`);
-  const checked = saved.map((value, i) => expectResult(op, `saved[${i}]`, value));
+  const checked = Array.from(saved, (value, i) => expectResult(op, `saved[${i}]`, value)); // sees holes
   for (const result of checked) results.set(keyOf(result), result);
 }

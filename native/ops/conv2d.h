@@ -3,7 +3,7 @@
 #pragma once
 
 #include "conv_columns.h"
-#include "conv_direct.h"
+#include "conv_direct_weight.h"
 #include "conv_implicit.h"
 #include "conv_winograd.h"
 #include "im2col_ops.h"

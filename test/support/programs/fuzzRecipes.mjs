@@ -23,7 +23,8 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       groups,
       layout,
       ...windowOptions(),
-      ...maybe({ algorithm: pick(['auto', 'im2col', 'implicit']) }),
+      ...maybe({ algorithm: chance(0.02) ? 'search' : pick(['auto', 'im2col', 'implicit']) }),
+      ...maybe({ workspaceLimit: integer(200_000, 1_000_000) }),
     };
     // The window fits, whatever the padding and dilation.
     const weight = [k, c / groups, integer(1, 2), integer(1, 3)];
@@ -91,8 +92,22 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     },
     convAlgorithms: () => {
       const { x, w, options } = anyConvolution(false);
-      return [x, w, options];
+      return [x, w, { ...options, ...maybe({ direction: pick(['forward', 'input', 'weight']) }) }];
     },
+    convSearchResults: () => [],
+    clearConvSearchResults: () => [],
+    loadConvSearchResults: () => [
+      Array.from({ length: integer(0, 2) }, () => ({
+        direction: pick(['forward', 'input', 'weight']),
+        dtype: pick(['float32', 'float64']),
+        target: pick(['x86-64', 'x86-64-v3', 'x86-64-v4', 'arm64']),
+        ...{ threads: integer(1, 2), batch: integer(1, 2), channels: integer(1, 4), filters: integer(1, 4), groups: 1 },
+        layout: pick(['NCHW', 'NHWC']),
+        ...{ input: [integer(5, 9), integer(4, 9)], kernel: [integer(1, 2), integer(1, 3)], stride: [1, 1] },
+        ...{ dilation: [1, 1], padding: [0, 0, 0, 0] },
+        microseconds: { implicit: integer(1, 9), ...maybe({ im2col: integer(1, 9) }) },
+      })),
+    ],
     im2col: () => [tensor(image()), { kernelSize: pick([1, 2, [2, 3]]), ...windowOptions() }],
     col2im: () => [tensor([1, 8, 12]), { inputShape: [1, 2, 4, 5], kernelSize: 2 }],
     maxPool2d: () => [tensor(image(), float()), pooling()],
