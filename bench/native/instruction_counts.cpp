@@ -62,15 +62,26 @@ Guarded<float> numbers(std::size_t size) {
   return made;
 }
 
-// 3x3, stride 1, padding 1, 32 channels at 28x28 to 48 filters.
-void convolution(const char* name, const char* op, double algorithm) {
-  constexpr std::size_t kChannels = 32, kFilters = 48, kSize = 28, kKernel = 3;
-  Guarded<float> x = numbers(kChannels * kSize * kSize), w = numbers(kFilters * kChannels * kKernel * kKernel);
-  Guarded<float> y = numbers(kFilters * kSize * kSize);
+struct Depths {
+  std::size_t channels = 32, filters = 48, groups = 1;
+};
+
+// 3x3, stride 1, padding 1, at 28x28.
+void convolution(const char* name, const char* op, double algorithm, Depths depths = {}) {
+  constexpr std::size_t kSize = 28, kKernel = 3;
+  const auto [channels, filters, groups] = depths;
+  Guarded<float> x = numbers(channels * kSize * kSize), w = numbers(filters * channels / groups * kKernel * kKernel);
+  Guarded<float> y = numbers(filters * kSize * kSize);
   Call call(family_of(op), op);
-  call.set("batch", {1}).set("channels", {kChannels}).set("height", {kSize}).set("width", {kSize});
-  call.set("filters", {kFilters}).set("kernel", {kKernel, kKernel}).set("output", {kSize, kSize}).set("stride", {1, 1});
-  call.set("padding", {1, 1, 1, 1}).set("dilation", {1, 1}).set("groups", {1}).set("algorithm", {algorithm});
+  call.set("batch", {1}).set("channels", {double(channels)}).set("height", {kSize}).set("width", {kSize});
+  call.set("filters", {double(filters)})
+      .set("kernel", {kKernel, kKernel})
+      .set("output", {kSize, kSize})
+      .set("stride", {1, 1});
+  call.set("padding", {1, 1, 1, 1})
+      .set("dilation", {1, 1})
+      .set("groups", {double(groups)})
+      .set("algorithm", {algorithm});
   if (std::strcmp(op, "conv2d") == 0) {
     call.in(x).in(w).out(y);
   } else if (std::strcmp(op, "conv2dInput") == 0) {
@@ -119,6 +130,11 @@ int main() {
   convolution("conv2d im2col", "conv2d", 1);
   convolution("conv2dInput implicit", "conv2dInput", 0);
   convolution("conv2dWeight implicit", "conv2dWeight", 0);
+  convolution("conv2d winogradF4", "conv2d", 3);
+  convolution("conv2d direct, 3 channels", "conv2d", 4, {3, 48, 1});
+  convolution("conv2d direct, depthwise", "conv2d", 4, {48, 48, 48});
+  convolution("conv2dInput direct, depthwise", "conv2dInput", 4, {48, 48, 48});
+  convolution("conv2dWeight direct, depthwise", "conv2dWeight", 4, {48, 48, 48});
   product();
   pooling("maxPool2d 2x2", "maxPool2d", 2, 0);
   pooling("maxPool2d 3x3", "maxPool2d", 3, 1);

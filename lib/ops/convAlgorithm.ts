@@ -98,8 +98,10 @@ function stepCycles(rows: number, columns: number, tile: { lanes: number; rows: 
   return Math.ceil(rows / tile.rows) * tile.rows * perRow;
 }
 
-/** Cycles to bring one vector of the other operand into a panel. */
-const packCycles = 5;
+/** Cycles to bring one vector of the other operand into a panel, from windows or from a matrix as it lies in memory. */
+const packCycles = { windows: 5, matrix: 3 } as const;
+/** Cycles that a product takes however small it is: per group (by weight, more is prepared), phase, and panel of columns. */
+const fixedCycles = { group: 250, weight: 700, phase: 300, panel: 100 } as const;
 /** Cycles to transform a vector of input tiles, and one of output tiles. */
 const transformCycles = { winogradF2: { input: 70, output: 60 }, winogradF4: { input: 190, output: 160 } } as const;
 /** Cycles in which filters come from beyond the second cache: from the last one, or from memory what is too large for it. */
@@ -131,12 +133,16 @@ function implicitCycles(problem: ConvProblem, tile: Tile): number {
   const { rows, sums, taps, height, width, phases } = sizes(problem);
   const pixels = height * width;
   const steps = sums * taps;
-  const packing = (steps * pixels * packCycles) / tile.lanes;
+  const perVector = taps === 1 && phases === 1 ? packCycles.matrix : packCycles.windows;
+  const packing = (steps * pixels * perVector) / tile.lanes;
   if (problem.direction === 'weight') {
-    return pixels * stepCycles(rows, steps, tile) + packing + (rows * pixels * packCycles) / tile.lanes;
+    const gradients = (rows * pixels * packCycles.matrix) / tile.lanes;
+    return pixels * stepCycles(rows, steps, tile) + packing + gradients + fixedCycles.weight;
   }
   const stores = rows * phases * Math.ceil(pixels / tile.lanes) * storeCycles;
-  return steps * stepCycles(rows, pixels, tile) + packing + stores + streamCycles(rows * steps * 4);
+  const panels = phases * Math.ceil(pixels / (3 * tile.lanes));
+  const fixed = fixedCycles.group + (phases - 1) * fixedCycles.phase + panels * fixedCycles.panel;
+  return steps * stepCycles(rows, pixels, tile) + packing + stores + fixed + streamCycles(rows * steps * 4);
 }
 
 function winogradCycles(variant: WinogradVariant, problem: ConvProblem, tile: Tile): number {
@@ -160,7 +166,7 @@ function directCycles(problem: ConvProblem, tile: Tile): number {
     const inBlocks = Math.ceil((sums * taps) / 9) * 9;
     return rows * inBlocks * vectors * (dense ? 0.92 : 1.1) + Math.ceil(rows / 8) * lines;
   }
-  const shared = phases > 1 || rows < 4 ? (dense && sums === 1 ? 0.75 : 1.1) : rows < 8 ? 0.65 : 0.55;
+  const shared = phases > 1 || rows < 4 ? (dense && sums === 1 ? 0.75 : 1.1) : rows < 8 ? 0.65 : 0.57;
   return rows * sums * taps * vectors * shared + lines + rows * phases * vectors * storeCycles;
 }
 

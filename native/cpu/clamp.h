@@ -1,14 +1,14 @@
-// What a product may do to its results before it writes them, while they are in registers.
+// What a product may do to its results while they are in registers or in the first cache.
 #pragma once
 
 #include "lanes.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
-// low for what is at most low (+0 for -0 where low is 0), high for what is above high; keeps NaN. The default changes
-// nothing.
+// low for what is at most low (+0 for -0 where low is 0), high for what is above high; keeps NaN.
 template <class T>
 struct Clamp {
+  bool any = false;  // or it changes nothing
   T low = -static_cast<T>(__builtin_inff());
   T high = static_cast<T>(__builtin_inff());
 

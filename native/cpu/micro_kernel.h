@@ -68,7 +68,7 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::in
       if (out.row_bias != nullptr) sum += P(out.row_bias[i]);
       if (out.column_bias != nullptr) sum += lanes.load(out.column_bias + v * L);
     }
-    lanes.store(at, out.clamp(sum));
+    lanes.store(at, sum);
   };
   if (out.rows == kRows && out.columns == NV * L) {
 #pragma GCC unroll 24
@@ -89,6 +89,18 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::in
   }
 }
 
+// Apart from the micro-kernel, whose accumulators leave no register for the bounds.
+template <class T>
+__attribute__((noinline)) void clamp_tile(TileOut<T> out) {
+  constexpr int L = kLanes<T>;
+  for (std::int64_t i = 0; i < out.rows; ++i, out.c += out.row_stride) {
+    for (int j = 0; j < out.columns; j += L) {
+      const Lanes<L, false> lanes{out.columns - j < L ? out.columns - j : L};
+      lanes.store(out.c + j, out.clamp(lanes.load(out.c + j)));
+    }
+  }
+}
+
 // Rows [0, out.rows) of packed row panels times one packed column panel of `vectors` vectors.
 template <class T>
 RECEPTIVE_FN void multiply_panels(std::int64_t kc, const T* a, std::int64_t a_stride, const T* b, int vectors,
@@ -98,6 +110,7 @@ RECEPTIVE_FN void multiply_panels(std::int64_t kc, const T* a, std::int64_t a_st
     TileOut<T> tile = out;
     tile.rows = out.rows < kRows ? out.rows : kRows;
     kernel(kc, a, a_stride, b, tile);
+    if (out.clamp.any) clamp_tile(tile);
     a += decltype(row_panels)::value * a_stride;
     out.rows -= tile.rows;
     out.c += kRows * out.row_stride;

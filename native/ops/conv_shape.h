@@ -27,6 +27,7 @@ inline constexpr std::int64_t kConvActivations = 3;
 template <class T>
 RECEPTIVE_FN Clamp<T> clamp_of(const ConvAttrs& a) {
   Clamp<T> clamp;
+  clamp.any = a.activation > 0;
   if (a.activation > 0) clamp.low = T{0};
   if (a.activation == 2) clamp.high = T{6};
   return clamp;

@@ -104,7 +104,11 @@ struct TapSums {
 #pragma GCC unroll 8
     for (int k = 0; k < kResults; ++k) {
 #pragma GCC unroll 4
-      for (int r = 0; r < kHeight; ++r) p.store(out + k * apart + r * row, clamp(sums[k][r] + factors.bias[k]));
+      for (int r = 0; r < kHeight; ++r) {
+        Pack<T, N> value = sums[k][r] + factors.bias[k];
+        if (clamp.any) value = clamp(value);
+        p.store(out + k * apart + r * row, value);
+      }
     }
   }
 

@@ -315,7 +315,8 @@ class WinogradConvolution {
       lines(y, line);
 #pragma GCC unroll 4
       for (int v = 0; v < kTile; ++v) {
-        const P value = problem_.clamp(line[v] + P(bias));
+        P value = line[v] + P(bias);
+        if (problem_.clamp.any) value = problem_.clamp(value);
         const int left = count - v * N;
         if (left >= N) {
           value.write(to + v * N);
