@@ -14,7 +14,8 @@ async function prepare({ shape, direction, algorithm, threads, files, samples }:
   setNumThreads(threads);
   const shapes = tensorShapes(shape);
   const { stride, padding, groups } = shape;
-  const algorithms = convAlgorithms(shapes.input, shapes.weight, { stride, padding, groups });
+  const by = ({ fwd: 'forward', bwd_d: 'input', bwd_w: 'weight' } as const)[direction];
+  const algorithms = convAlgorithms(shapes.input, shapes.weight, { stride, padding, groups, direction: by });
   const load = (name: keyof typeof files): Tensor => tensor(readValues(files[name]), { shape: shapes[name] });
   const tensors = { input: load('input'), weight: load('weight'), output: load('output') };
   const run = convRun(shape, direction, algorithm as ConvAlgorithm, tensors);

@@ -44,7 +44,7 @@ void Pool::run(std::int64_t tasks, Parallel::Task task, void* context, int threa
     const std::lock_guard lock(mutex_);
     start_helpers(helpers);
     add(job);
-    wake(helpers);
+    wake(helpers - awake_);
   }
   job.work(0);
   // The last chunks are usually about to end: waiting awake for them costs less than being woken.
@@ -56,8 +56,16 @@ void Pool::run(std::int64_t tasks, Parallel::Task task, void* context, int threa
 
 void Pool::help() {
   std::unique_lock lock(mutex_);
-  for (;;) {
+  for (bool worked = false;; worked = true) {
     Job* job = nullptr;
+    if (worked && !stopping_ && open_job() == nullptr) {
+      const std::uint32_t seen = posted_.load(std::memory_order_relaxed);
+      ++awake_;
+      lock.unlock();
+      yield_until(kStayAwake, [&] { return posted_.load(std::memory_order_relaxed) != seen; });
+      lock.lock();
+      --awake_;
+    }
     ++sleeping_;
     changed_.wait(lock, [&] { return stopping_ || (job = open_job()) != nullptr; });
     --sleeping_;
@@ -88,6 +96,7 @@ void Pool::add(Job& job) {
   job.older = newest_;
   (newest_ != nullptr ? newest_->newer : oldest_) = &job;
   newest_ = &job;
+  posted_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Pool::remove(Job& job) {

@@ -1,6 +1,8 @@
 // The compute pool of the process: helper threads that any number of callers share. A caller takes part in its own job,
 // so a job always makes progress, and chunks are claimed one by one, so that a thread that loses its processor holds up
-// one chunk and not the job. Helpers sleep between jobs; they never spin.
+// one chunk and not the job. A helper that has just worked stays awake for kStayAwake, yielding its processor to
+// whoever wants it, and then sleeps: the jobs of one op, and ops one after the other, come closer together than a
+// waking takes.
 #pragma once
 
 #include <atomic>
@@ -70,8 +72,10 @@ class Pool {
   std::vector<std::thread> helpers_;
   Job* oldest_ = nullptr;
   Job* newest_ = nullptr;
-  int working_ = 0;   // helpers inside some job
-  int sleeping_ = 0;  // helpers waiting for one
+  int working_ = 0;                       // helpers inside some job
+  int sleeping_ = 0;                      // helpers waiting for one
+  int awake_ = 0;                         // helpers looking out for one
+  std::atomic<std::uint32_t> posted_{0};  // jobs so far, for those who look out
   bool stopping_ = false;
 };
 

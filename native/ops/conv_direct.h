@@ -115,8 +115,9 @@ class DirectSums {
     return round_up(round_up(weight_elements(), N) * static_cast<std::int64_t>(sizeof(T)) + ints * 4, kVectorBytes);
   }
   RECEPTIVE_FN std::int64_t woven() const { return phases_of(shape_.x) > 1 ? band_.height() * band_.width() : 0; }
+  RECEPTIVE_FN std::int64_t band_elements() const { return round_up(band_.elements(), N); }
   RECEPTIVE_FN std::int64_t worker_elements() const {
-    return round_up(band_.elements() + phases_of(shape_.x) * woven() + N, N);
+    return band_elements() + round_up(phases_of(shape_.x) * woven() + N, N);
   }
 
   // The taps of one phase, as offsets of lines or columns.
@@ -225,7 +226,7 @@ class DirectSums {
         sums.run(begin, end);
         continue;
       }
-      T* phases = lines + round_up(band_.elements(), N);
+      T* phases = lines + band_elements();
       const Weave<T> weave{step_x, woven(), band_.width(), step_y * row};
       sums.apart = 0;
       sums.row = band_.width();

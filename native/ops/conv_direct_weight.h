@@ -192,19 +192,24 @@ class DirectWeight {
     });
   }
 
-  // The sum of each vector's lanes, for up to N vectors at once: in pairs of neighbours, and pairs of those. What it
-  // reads behind `count` vectors does not matter.
+  // v[i] = the sums of neighbouring lanes of v[2 i] and v[2 i + 1], until v[0] has the sums of all.
+  template <int kCount>
+  RECEPTIVE_FN static void pairs(Pack<T, N> (&v)[N]) {
+    if constexpr (kCount > 1) {
+#pragma GCC unroll 8
+      for (int i = 0; i < kCount / 2; ++i) {
+        v[i] = memory::even_of_pair(v[2 * i], v[2 * i + 1]) + memory::odd_of_pair(v[2 * i], v[2 * i + 1]);
+      }
+      pairs<kCount / 2>(v);
+    }
+  }
+
+  // The sum of each vector's lanes, for up to N vectors at once. What it reads behind `count` vectors does not matter.
   RECEPTIVE_FN static void sum_lanes(const T* totals, int count, T* to) {
     Pack<T, N> v[N];
 #pragma GCC unroll 16
     for (int i = 0; i < N; ++i) v[i] = Pack<T, N>::read(totals + i * N);
-#pragma GCC unroll 4
-    for (int n = N; n > 1; n /= 2) {
-#pragma GCC unroll 8
-      for (int i = 0; i < n / 2; ++i) {
-        v[i] = memory::even_of_pair(v[2 * i], v[2 * i + 1]) + memory::odd_of_pair(v[2 * i], v[2 * i + 1]);
-      }
-    }
+    pairs<N>(v);
     Lanes<N, false>{count}.store(to, v[0]);
   }
 

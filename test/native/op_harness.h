@@ -85,6 +85,13 @@ inline void run_threads(void* pool, std::int64_t tasks, receptive::Parallel::Tas
   for (auto& worker : workers) worker.join();
 }
 
+// Aligned memory that ends where it should: a sanitizer sees what reads behind it.
+inline void* exactly(std::int64_t bytes) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, 64, bytes > 0 ? static_cast<std::size_t>(bytes) : 1) != 0) std::abort();
+  return memory;
+}
+
 struct Call {
   receptive::OpCall call{};
   const receptive::OpEntry* entry = nullptr;
@@ -135,11 +142,11 @@ struct Call {
     context.parallel = receptive::Parallel{run_threads, &threads, threads};
     context.fault = fault != nullptr ? fault : &none;
     const std::int64_t bytes = entry->workspace(call, threads);
-    void* workspace = std::aligned_alloc(64, static_cast<std::size_t>((bytes + 127) / 64 * 64));
+    void* workspace = exactly(bytes);
     std::memset(workspace, 0xff, static_cast<std::size_t>(bytes));  // NaN everywhere
     context.workspace = static_cast<std::byte*>(workspace);
     const std::int64_t packed = entry->packs != nullptr ? entry->packs(call).bytes : 0;
-    void* form = std::aligned_alloc(64, static_cast<std::size_t>((packed + 127) / 64 * 64));
+    void* form = exactly(packed);
     std::memset(form, 0xff, static_cast<std::size_t>(packed));
     context.packed = static_cast<std::byte*>(form);
     entry->run(call, context);
