@@ -165,6 +165,22 @@ describeOnDevices('workspaceLimit', () => {
     expectThrows(() => evaluate(forward({ workspaceLimit: -1 })), 'ArgumentError', /workspaceLimit/, /-1/);
   });
 
+  it('refuses sizes that no memory could hold as without it', () => {
+    const [kernel, gradient] = [
+      [1, 1, 1, 1],
+      [1, 1, 2, 2],
+    ].map((shape) => random.array(shape, 'float32'));
+    for (const huge of [
+      [2 ** 20, 1, 2 ** 20, 2 ** 20],
+      [0, 1, 2 ** 30, 2 ** 30],
+    ]) {
+      for (const settings of [{}, { workspaceLimit: 1e6 }]) {
+        const call = () => evaluate(() => grad.conv2dInput(huge, toTensor(kernel), toTensor(gradient), settings));
+        expectThrows(call, 'ShapeError', /^grad\.conv2dInput: /, new RegExp(`${huge[2]}`));
+      }
+    }
+  });
+
   it('counts what the direction asked for takes', () => {
     const [back, byWeight] = (['input', 'weight'] as const).map((direction) => bytesOf('implicit', { direction }));
     expect(new Set([bytesOf('implicit'), back, byWeight]).size).toBeGreaterThan(1);

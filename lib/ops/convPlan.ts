@@ -1,9 +1,9 @@
 // What conv2d, its gradients and the functions that only calculate share: options, shapes, native attributes.
 import { expectInteger, expectOneOf } from '../check';
 import { type Attributes, needsOf, opNumber } from '../dispatch';
-import type { DType } from '../dtype';
+import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError, UnsupportedError } from '../errors';
-import { type Shape, shapeText } from '../shape';
+import { checkedSize, type Shape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';
 import { alternatives } from '../text';
 import {
@@ -265,6 +265,11 @@ export function planConvolution(
     nhwc,
     activation: 0,
   };
+  const outputShape = nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output];
+  if (limit !== undefined) {
+    // What an algorithm needs can be asked for sizes that can be counted only.
+    for (const shape of [inputShape, weightShape, outputShape]) checkedSize(op, shape, bytesPerElement(task.dtype));
+  }
   const candidates = chooseKernels(op, asked, problem, limit, attributes);
   return {
     batch,
@@ -276,7 +281,7 @@ export function planConvolution(
     kernel: asked === 'search' && batch > 0 ? null : candidates[0],
     candidates,
     problem,
-    outputShape: nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output],
+    outputShape,
     attributes: { ...attributes, algorithm: kernelNumber(candidates[0]) },
   };
 }
