@@ -42,12 +42,11 @@ void count(const char* name, Call& prepared) {
   KernelContext context{};
   context.parallel = {run_here, nullptr, 1};
   context.fault = &fault;
-  const auto bytes = static_cast<std::size_t>(entry->workspace(prepared.call, 1));
-  void* workspace = std::aligned_alloc(64, (bytes + 127) / 64 * 64);
+  void* workspace = harness::exactly(entry->workspace(prepared.call, 1));
   context.workspace = static_cast<std::byte*>(workspace);
   // Packing is counted: a call that finds its weights packed does less.
   const std::int64_t packed = entry->packs != nullptr ? entry->packs(prepared.call).bytes : 0;
-  void* form = std::aligned_alloc(64, static_cast<std::size_t>((packed + 127) / 64 * 64));
+  void* form = harness::exactly(packed);
   context.packed = static_cast<std::byte*>(form);
   measured(entry, &prepared.call, &context);
   std::free(form);

@@ -92,9 +92,15 @@ export function conv2d<D extends DType>(
     }
     operands.push(bias);
   }
-  const fused = activation === undefined ? 0 : fusedActivations[activation];
+  const fused = activation && fusedActivations[activation];
   const output = runPlanned(plan, (attributes) =>
-    run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused ?? 0 }),
+    run1(
+      forwardOp,
+      operands,
+      input.dtype,
+      outputShape,
+      fused === undefined ? attributes : { ...attributes, activation: fused },
+    ),
   );
   if (activation === undefined || fused !== undefined) return output;
   try {

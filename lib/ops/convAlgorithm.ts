@@ -4,8 +4,11 @@ import type { DType } from '../dtype';
 import { algorithmNames } from '../trace';
 import type { Window } from './window';
 
+/** @internal */
+export const directions = ['forward', 'input', 'weight'] as const;
+
 /** What is computed: the output, or the gradient by input or by weight. @internal */
-export type Direction = 'forward' | 'input' | 'weight';
+export type Direction = (typeof directions)[number];
 
 /** The variants of `'winograd'`: F(2x2, 3x3) and F(4x4, 3x3). */
 export type WinogradVariant = 'winogradF2' | 'winogradF4';
@@ -127,10 +130,11 @@ function sizes({ direction, channels, filters, groups, window: { h, w } }: ConvP
   };
 }
 
+type Sizes = ReturnType<typeof sizes>;
 type Tile = (typeof tiles)[string];
 
-function implicitCycles(problem: ConvProblem, tile: Tile): number {
-  const { rows, sums, taps, height, width, phases } = sizes(problem);
+function implicitCycles(problem: ConvProblem, of: Sizes, tile: Tile): number {
+  const { rows, sums, taps, height, width, phases } = of;
   const pixels = height * width;
   const steps = sums * taps;
   const perVector = taps === 1 && phases === 1 ? packCycles.matrix : packCycles.windows;
@@ -145,8 +149,7 @@ function implicitCycles(problem: ConvProblem, tile: Tile): number {
   return steps * stepCycles(rows, pixels, tile) + packing + stores + fixed + streamCycles(rows * steps * 4);
 }
 
-function winogradCycles(variant: WinogradVariant, problem: ConvProblem, tile: Tile): number {
-  const { rows, sums, height, width } = sizes(problem);
+function winogradCycles(variant: WinogradVariant, { rows, sums, height, width }: Sizes, tile: Tile): number {
   const size = variant === 'winogradF2' ? 2 : 4;
   const points = (size + 2) ** 2;
   const count = Math.ceil(height / size) * Math.ceil(width / size);
@@ -156,9 +159,8 @@ function winogradCycles(variant: WinogradVariant, problem: ConvProblem, tile: Ti
 }
 
 /** Each product reads a vector, unless some planes or rows of results share it. */
-function directCycles(problem: ConvProblem, tile: Tile): number {
-  const { direction, window } = problem;
-  const { rows, sums, taps, height, width, phases } = sizes(problem);
+function directCycles({ direction, window }: ConvProblem, of: Sizes, tile: Tile): number {
+  const { rows, sums, taps, height, width, phases } = of;
   const dense = taps === 9 && window.h.stride === 1 && window.w.stride === 1;
   const vectors = height * Math.ceil(width / tile.lanes);
   const lines = sums * window.h.input * (8 + 2 * Math.ceil(window.w.input / tile.lanes));
@@ -170,17 +172,31 @@ function directCycles(problem: ConvProblem, tile: Tile): number {
   return rows * sums * taps * vectors * shared + lines + rows * phases * vectors * storeCycles;
 }
 
-/** Cycles for one image, as the measurements in native/README.md have them; only their order matters. */
-function estimate(kernel: 'implicit' | 'direct' | WinogradVariant, problem: ConvProblem): number {
+type Estimated = 'implicit' | 'direct' | WinogradVariant;
+
+/**
+ * Kernels by their cycles for one image and group, the fewest first; they are as the measurements in native/README.md have them,
+ * and only their order matters.
+ */
+function fastestFirst<K extends Estimated>(problem: ConvProblem, among: readonly K[]): readonly K[] {
+  if (among.length === 1) return among;
+  const of = sizes(problem);
   const tile = tiles[deviceTable()[problem.device].target] ?? tiles['x86-64'];
-  if (kernel === 'implicit') return problem.groups * implicitCycles(problem, tile);
-  if (kernel === 'direct') return problem.groups * directCycles(problem, tile);
-  return problem.groups * winogradCycles(kernel, problem, tile);
+  const cycles = (kernel: Estimated): number => {
+    if (kernel === 'implicit') return implicitCycles(problem, of, tile);
+    return kernel === 'direct' ? directCycles(problem, of, tile) : winogradCycles(kernel, of, tile);
+  };
+  return among
+    .map((kernel) => ({ kernel, cost: cycles(kernel) }))
+    .sort((a, b) => a.cost - b.cost)
+    .map(({ kernel }) => kernel);
 }
+
+const winogradVariants = ['winogradF2', 'winogradF4'] as const;
 
 /** The faster variant of winograd, whether or not it can compute the problem. @internal */
 export function winogradVariant(problem: ConvProblem): WinogradVariant {
-  return estimate('winogradF4', problem) < estimate('winogradF2', problem) ? 'winogradF4' : 'winogradF2';
+  return fastestFirst(problem, winogradVariants)[0];
 }
 
 /**
@@ -191,13 +207,11 @@ export function winogradVariant(problem: ConvProblem): WinogradVariant {
  * @internal
  */
 export function byEstimate(problem: ConvProblem): readonly Kernel[] {
-  const candidates: Parameters<typeof estimate>[0][] = ['implicit'];
+  const candidates: Estimated[] = ['implicit'];
   if (declineDirect(problem) === null) candidates.push('direct');
   const leastChannels = Math.min(problem.channels, problem.filters) / problem.groups;
   if (problem.dtype === 'float32' && leastChannels >= leastForWinograd && declineWinograd(problem) === null) {
-    candidates.push('winogradF2', 'winogradF4');
+    candidates.push(...winogradVariants);
   }
-  if (candidates.length === 1) return candidates;
-  const costs = new Map(candidates.map((kernel) => [kernel, estimate(kernel, problem)]));
-  return candidates.sort((a, b) => (costs.get(a) as number) - (costs.get(b) as number));
+  return fastestFirst(problem, candidates);
 }

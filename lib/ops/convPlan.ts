@@ -125,13 +125,17 @@ function expectAlgorithm(op: string, value: unknown): AlgorithmOption {
   return expectOneOf(op, 'algorithm', value, algorithmOptions) as AlgorithmOption;
 }
 
-/** A kernel's number and what it would take beside its operands. @internal */
+/** What a kernel would take beside its operands; `attributes` name it. @internal */
 export function kernelNeeds(
-  kernel: Kernel,
   { direction, device, dtype }: ConvProblem,
   attributes: Attributes,
 ): { workspaceBytes: number; packedBytes: number } {
-  return needsOf(directionOps[direction], device, dtype, { ...attributes, algorithm: kernelNumber(kernel) });
+  return needsOf(directionOps[direction], device, dtype, attributes);
+}
+
+/** Most bytes of workspace, if the option is there. @internal */
+export function expectWorkspaceLimit(op: string, limit: unknown): number | undefined {
+  return limit === undefined ? undefined : expectInteger(op, 'workspaceLimit', limit, 0);
 }
 
 /** Why a call may not take so much workspace; null if it may. @internal */
@@ -144,34 +148,34 @@ export function declineWorkspace(bytes: number, limit: number | undefined): stri
 /**
  * The algorithms among which a call chooses, the one to take first. `asked` by name is the only one.
  *
- * @throws UnsupportedError when none of those asked for can compute the problem within the limit.
+ * @throws UnsupportedError when the algorithm asked for by name cannot compute the problem.
  */
-function chooseKernels(
-  op: string,
-  asked: AlgorithmOption,
-  problem: ConvProblem,
-  limit: number | undefined,
-  attributes: Attributes,
-): readonly Kernel[] {
-  const reasons: string[] = [];
-  const fits = (kernel: Kernel): boolean => {
-    const bytes = limit === undefined ? 0 : kernelNeeds(kernel, problem, attributes).workspaceBytes;
-    const reason = declineWorkspace(bytes, limit);
-    if (reason !== null) reasons.push(`${kernel}: ${reason}`);
-    return reason === null;
-  };
-  if (asked === 'auto' || asked === 'search') {
-    const candidates = byEstimate(problem).filter(fits);
-    if (candidates.length > 0) return candidates;
-    throw new UnsupportedError(`${op}: no algorithm can compute this convolution (${reasons.join('; ')})`);
-  }
+function chooseKernels(op: string, asked: AlgorithmOption, problem: ConvProblem): readonly Kernel[] {
+  if (asked === 'auto' || asked === 'search') return byEstimate(problem);
   const named = asked === 'winograd' ? winogradVariant(problem) : asked;
   const reason = declines(named, problem);
-  if (reason !== null) {
-    throw new UnsupportedError(`${op}: algorithm '${asked}' cannot compute this convolution: ${reason}`);
-  }
-  if (fits(named)) return [named];
-  throw new UnsupportedError(`${op}: algorithm '${asked}' may not compute this convolution (${reasons[0]})`);
+  if (reason === null) return [named];
+  throw new UnsupportedError(`${op}: algorithm '${asked}' cannot compute this convolution: ${reason}`);
+}
+
+/** @throws UnsupportedError when none of the kernels keeps to the limit. */
+function withinLimit(
+  op: string,
+  asked: AlgorithmOption,
+  kernels: readonly Kernel[],
+  limit: number,
+  bytesOf: (kernel: Kernel) => number,
+): readonly Kernel[] {
+  const reasons: string[] = [];
+  const fitting = kernels.filter((kernel) => {
+    const reason = declineWorkspace(bytesOf(kernel), limit);
+    if (reason !== null) reasons.push(`${kernel}: ${reason}`);
+    return reason === null;
+  });
+  if (fitting.length > 0) return fitting;
+  const what =
+    asked === 'auto' || asked === 'search' ? 'no algorithm can compute' : `algorithm '${asked}' may not compute`;
+  throw new UnsupportedError(`${op}: ${what} this convolution (${reasons.join('; ')})`);
 }
 
 /** A shape of four extents that kernels can count, all but axis `mayBeEmpty` positive. */
@@ -223,8 +227,7 @@ export function planConvolution(
 ): ConvPlan {
   const nhwc = expectLayout(op, options.layout);
   const asked = expectAlgorithm(op, options.algorithm);
-  const limit = options.workspaceLimit;
-  if (limit !== undefined) expectInteger(op, 'workspaceLimit', limit, 0);
+  const limit = expectWorkspaceLimit(op, options.workspaceLimit);
   const groups = options.groups === undefined ? 1 : expectInteger(op, 'groups', options.groups, 1, maxWindowNumber);
   expectActivations(op, 'input', inputShape, nhwc);
   expectExtents(op, 'weight', weightShape, '[K, C/groups, R, S]', -1);
@@ -256,21 +259,24 @@ export function planConvolution(
   );
   const { h, w } = window;
   const problem = { ...task, channels, filters, groups, nhwc, window };
-  const attributes = {
+  const attributesOf = (kernel: Kernel): Attributes => ({
     batch,
     channels,
     ...windowAttributes(window),
     filters,
     groups,
     nhwc,
+    algorithm: kernelNumber(kernel),
     activation: 0,
-  };
+  });
   const outputShape = nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output];
+  let candidates = chooseKernels(op, asked, problem);
   if (limit !== undefined) {
     // What an algorithm needs can be asked for sizes that can be counted only.
     for (const shape of [inputShape, weightShape, outputShape]) checkedSize(op, shape, bytesPerElement(task.dtype));
+    const bytesOf = (kernel: Kernel): number => kernelNeeds(problem, attributesOf(kernel)).workspaceBytes;
+    candidates = withinLimit(op, asked, candidates, limit, bytesOf);
   }
-  const candidates = chooseKernels(op, asked, problem, limit, attributes);
   return {
     batch,
     channels,
@@ -282,7 +288,7 @@ export function planConvolution(
     candidates,
     problem,
     outputShape,
-    attributes: { ...attributes, algorithm: kernelNumber(candidates[0]) },
+    attributes: attributesOf(candidates[0]),
   };
 }
 

@@ -1,19 +1,27 @@
 // What can be said about a convolution without running it.
-import { expectDtypeName, expectInteger, expectOneOf, expectOptions } from '../check';
+import { expectDtypeName, expectOneOf, expectOptions } from '../check';
 import { deviceOption } from '../deviceTable';
 import { bytesPerElement, type FloatDType } from '../dtype';
 import { checkedSize, expectShape } from '../shape';
 import { algorithmNames } from '../trace';
 import {
-  byEstimate,
   type ConvAlgorithmName,
   declines,
+  directions,
   type Kernel,
+  kernelNumber,
   type PlannedAlgorithmName,
   plannedAlgorithms,
   type WinogradVariant,
 } from './convAlgorithm';
-import { type ConvOptions, convOptions, declineWorkspace, kernelNeeds, planConvolution } from './convPlan';
+import {
+  type ConvOptions,
+  convOptions,
+  declineWorkspace,
+  expectWorkspaceLimit,
+  kernelNeeds,
+  planConvolution,
+} from './convPlan';
 
 /**
  * The shape of `conv2d`'s output, per axis floor((in + before + after - dilation * (kernel - 1) - 1) / stride) + 1.
@@ -96,9 +104,8 @@ export function convAlgorithms(
     direction = 'forward',
     ...given
   } = expectOptions(op, options, ['dtype', 'direction', ...convOptions]);
-  expectOneOf(op, 'direction', direction, ['forward', 'input', 'weight'] as const);
-  const limit = given.workspaceLimit;
-  if (limit !== undefined) expectInteger(op, 'workspaceLimit', limit, 0);
+  expectOneOf(op, 'direction', direction, directions);
+  const limit = expectWorkspaceLimit(op, given.workspaceLimit);
   const bytes = bytesPerElement(expectDtypeName(op, 'dtype', dtype, ['float32', 'float64']));
   const input = expectShape(op, 'inputShape', inputShape);
   const weight = expectShape(op, 'weightShape', weightShape);
@@ -114,11 +121,11 @@ export function convAlgorithms(
   const flops = 2 * batch * filters * window.h.output * window.w.output * weight[1] * weight[2] * weight[3];
   const candidates: ConvCandidate[] = [];
   const others: DeclinedConvAlgorithm[] = [];
-  const order = byEstimate(problem);
+  const order = plan.candidates;
   const rank = (kernel: Kernel): number => order.concat(kernel).indexOf(kernel);
   for (const { kernel, name, variant } of algorithmNames.toSorted((a, b) => rank(a.kernel) - rank(b.kernel))) {
     const unable = declines(kernel, problem);
-    const needs = unable === null ? kernelNeeds(kernel, problem, attributes) : null;
+    const needs = unable === null ? kernelNeeds(problem, { ...attributes, algorithm: kernelNumber(kernel) }) : null;
     const declined = needs === null ? unable : declineWorkspace(needs.workspaceBytes, limit);
     if (needs !== null && declined === null) {
       candidates.push({ name, variant, declined, ...needs, flops });

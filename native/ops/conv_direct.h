@@ -97,13 +97,13 @@ class DirectSums {
     return a >= 0 ? ceil_div(a, b) : -(-a / b);
   }
   RECEPTIVE_FN static BandAxis axis(const Axis& whole) {
-    const std::int64_t reach = (whole.kernel - 1) * whole.dilation;
     if constexpr (kBack) {
+      const std::int64_t reach = (whole.kernel - 1) * whole.dilation;
       const std::int64_t origin = ceil_quotient(whole.before - reach, whole.stride);
       const std::int64_t span = ceil_quotient(whole.before, whole.stride) - origin + 1;
       return BandAxis{whole.output, ceil_div(whole.input, whole.stride), 1, origin, span, 1, 1};
     } else {
-      return BandAxis{whole.input, whole.output, whole.stride, -whole.before, reach + 1, whole.kernel, whole.dilation};
+      return BandAxis::forward(whole);
     }
   }
 
@@ -147,8 +147,7 @@ class DirectSums {
       for (std::int64_t plane = 0; plane < reads_; ++plane) {
         for (std::int64_t r = 0; r < y.count; ++r) {
           for (std::int64_t s = 0; s < x.count; ++s) {
-            offsets_[count++] =
-                static_cast<std::int32_t>(plane * band_.plane() + y.offset[r] * band_.line() + x.offset[s]);
+            offsets_[count++] = band_.offset(plane, y.offset[r], x.offset[s]);
           }
         }
       }

@@ -26,9 +26,8 @@ class DirectWeight {
     if (output_taps() * shape_.filters == 0) return;
     for (std::int64_t t = 0; t < padded_; ++t) {
       const std::int64_t tap = min_of(t, output_taps() - 1), in_plane = tap % shape_.taps;
-      offsets_[t] = static_cast<std::int32_t>(tap / shape_.taps * band_.plane() +
-                                              in_plane / shape_.x.kernel * shape_.y.dilation * band_.line() +
-                                              band_.column_of(in_plane % shape_.x.kernel));
+      offsets_[t] = band_.offset(tap / shape_.taps, in_plane / shape_.x.kernel * shape_.y.dilation,
+                                 band_.column_of(in_plane % shape_.x.kernel));
     }
     const std::int64_t parts = ceil_div(shape_.filters, kFilters), tasks = shape_.groups * parts;
     const std::int64_t per_task = shape_.images * shape_.out_pixels * min_of(shape_.filters, kFilters);
@@ -50,11 +49,8 @@ class DirectWeight {
       : shape_(a),
         padded_(round_up(output_taps(), kTaps)),
         dense_(dense3x3(a) == 1),
-        band_(shape_.channels, axis(shape_.y), axis(shape_.x)) {}
+        band_(shape_.channels, BandAxis::forward(shape_.y), BandAxis::forward(shape_.x)) {}
 
-  RECEPTIVE_FN static BandAxis axis(const Axis& a) {
-    return BandAxis{a.input, a.output, a.stride, -a.before, (a.kernel - 1) * a.dilation + 1, a.kernel, a.dilation};
-  }
   RECEPTIVE_FN std::int64_t output_taps() const { return shape_.products(); }
   RECEPTIVE_FN std::int64_t shared_bytes() const { return round_up(padded_ * 4, kVectorBytes); }
   RECEPTIVE_FN std::int64_t band_elements() const { return round_up(band_.elements(), N); }

@@ -17,6 +17,11 @@ struct BandAxis {
   std::int64_t span;
   std::int64_t taps;
   std::int64_t dilation;  // of those taps
+
+  // Windows over the source, as the forward pass has them.
+  RECEPTIVE_FN static BandAxis forward(const Axis& a) {
+    return {a.input, a.output, a.stride, -a.before, (a.kernel - 1) * a.dilation + 1, a.kernel, a.dilation};
+  }
 };
 
 template <class T>
@@ -43,14 +48,17 @@ class PlaneBand {
   RECEPTIVE_FN std::int64_t width() const { return width_; }
   RECEPTIVE_FN std::int64_t parts_y() const { return parts_y_; }
   RECEPTIVE_FN std::int64_t parts_x() const { return parts_x_; }
-  RECEPTIVE_FN std::int64_t line() const { return pitch_; }  // elements from a line to the next
   RECEPTIVE_FN std::int64_t row_step() const { return y_.step * pitch_; }
   RECEPTIVE_FN std::int64_t plane() const { return lines(height_) * pitch_; }
   // Reading a vector at any output of a band, at any tap, stays inside.
   RECEPTIVE_FN std::int64_t elements() const { return planes_ * plane() + 2 * N; }
 
   RECEPTIVE_FN std::int64_t segments() const { return period_ < x_.taps ? period_ : x_.taps; }
-  // Where tap `tap` of a line lies, seen from output 0.
+  // The place of a line and column of a plane, seen from output 0.
+  RECEPTIVE_FN std::int32_t offset(std::int64_t plane, std::int64_t line, std::int64_t column) const {
+    return static_cast<std::int32_t>(plane * this->plane() + line * pitch_ + column);
+  }
+  // The column of tap `tap`, seen from output 0.
   RECEPTIVE_FN std::int64_t column_of(std::int64_t tap) const {
     return tap % period_ * length_ + tap * x_.dilation / x_.step;
   }

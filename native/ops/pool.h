@@ -72,14 +72,14 @@ struct PoolBase {
     return nullptr;
   }
 
-  // The same, and every window has a tap inside the input: bodies may take it for granted that no window begins behind
-  // it.
+  // The same, and windows are covered: bodies may take it for granted that none begins behind the input.
   static const char* check_windows(const OpCall& call, const View& large, const View& small) {
     const auto& a = attrs_of<PoolAttrs>(call);
     if (const char* wrong = check_sizes(call, large, small)) return wrong;
     return covered(vertical(a)) && covered(horizontal(a)) ? nullptr : "a window lies wholly in the padding";
   }
 
+  // Every window has a tap inside the input.
   static bool covered(const Axis& axis) {
     for (std::int64_t o = 0; o < axis.output; ++o) {
       const Range r = taps_inside(axis, axis.first(o));

@@ -15,8 +15,7 @@ template <class T>
 struct TapSums {
   static constexpr int N = kLanes<T>;
   static constexpr bool kManyRegisters = kVectorRegisters == 32;
-  static constexpr int kFourRows = kManyRegisters ? 4 : 2;
-  static constexpr int kRows = 4, kDenseRows = kManyRegisters ? 4 : 2;
+  static constexpr int kRows = 4, kSharingRows = kManyRegisters ? 4 : 2;
 
   const T* band;
   std::int64_t row_step;  // from one row of results to the next
@@ -35,12 +34,12 @@ struct TapSums {
     if constexpr (kManyRegisters) {
       if (last - first >= 8) return several<8, 3>(first, last);
     }
-    if (last - first >= 4) return several<4, kFourRows>(first, last);
+    if (last - first >= 4) return several<4, kSharingRows>(first, last);
     for (std::int64_t i = first; i < last; ++i) {
       if (dense == 1) {
-        planes<1, kDenseRows, 1>(i);
+        planes<1, kSharingRows, 1>(i);
       } else if (dense == 2) {
-        planes<1, kDenseRows, 2>(i);
+        planes<1, kSharingRows, 2>(i);
       } else {
         planes<1, kRows, 0>(i);
       }
