@@ -90,11 +90,12 @@ function inputs({ inputShape, weightShape, options, seed }: Problem, dtype: Floa
 function check(problem: Problem, dtype: FloatDType, algorithm: Named, growth: number): void {
   const { inputShape, weightShape, options } = problem;
   const { x, w, bias, g } = inputs(problem, dtype);
-  const { y, gx } = evaluate(() => {
-    const [input, weight] = [toTensor(x, dtype), toTensor(w, dtype)];
+  const { y, gx, gw } = evaluate(() => {
+    const [input, weight, gradOutput] = [x, w, g].map((array) => toTensor(array, dtype));
     return {
       y: conv2d(input, weight, { ...options, algorithm, bias: toTensor(bias, dtype) }),
-      gx: grad.conv2dInput(inputShape, weight, toTensor(g, dtype), { ...options, algorithm }),
+      gx: grad.conv2dInput(inputShape, weight, gradOutput, { ...options, algorithm }),
+      gw: grad.conv2dWeight(input, weightShape, gradOutput, { ...options, algorithm }),
     };
   });
   const terms = growth * (8 + weightShape[1] * weightShape[2] * weightShape[3]);
@@ -102,6 +103,9 @@ function check(problem: Problem, dtype: FloatDType, algorithm: Named, growth: nu
   expectClose(y, reference.conv2d(x, w, options, bias), { dtype, terms, scale: 1, what: `${algorithm}` });
   const expected = reference.conv2dInput(inputShape, w, g, options);
   expectClose(gx, expected, { dtype, terms: backTerms, scale: 1, what: `${algorithm}, gradient by input` });
+  const weightTerms = growth * (8 + g.data.length / weightShape[0]);
+  const expectedWeight = reference.conv2dWeight(x, weightShape, g, options);
+  expectClose(gw, expectedWeight, { dtype, terms: weightTerms, scale: 1, what: `${algorithm}, gradient by weight` });
 }
 
 describeOnDevices('winograd', () => {
@@ -127,11 +131,13 @@ describeOnDevices('winograd', () => {
         evaluate(() => ({
           y: conv2d(toTensor(x, dtype), toTensor(w, dtype), { ...options, algorithm: named }),
           gx: grad.conv2dInput(inputShape, toTensor(w, dtype), toTensor(g, dtype), { ...options, algorithm: named }),
+          gw: grad.conv2dWeight(toTensor(x, dtype), weightShape, toTensor(g, dtype), { ...options, algorithm: named }),
         }));
       const [actual, expected] = [run(algorithm), run('implicit')];
       const terms = 30 * 400 * 9;
       expectClose(actual.y, expected.y, { dtype, terms, scale: 1 });
       expectClose(actual.gx, expected.gx, { dtype, terms, scale: 1 });
+      expectClose(actual.gw, expected.gw, { dtype, terms, scale: 1 });
     });
   });
 
@@ -157,16 +163,25 @@ describeOnDevices('winograd', () => {
     ['winogradF2', 3e-6],
     ['winogradF4', 5e-5],
   ] as const)('%s errs by at most %f of the largest output', (algorithm, bound) => {
-    const problem = { inputShape: [1, 128, 12, 13], weightShape: [16, 128, 3, 3], seed: 3 };
+    const [inputShape, weightShape] = [
+      [1, 128, 12, 13],
+      [16, 128, 3, 3],
+    ];
     const options = { groups: 1, padding: { top: 1, bottom: 1, left: 1, right: 1 } };
-    const random = new Random(algorithm);
-    const [x, w] = [random.array(problem.inputShape, 'float32'), random.array(problem.weightShape, 'float32')];
-    const expected = reference.conv2d(x, w, options);
-    const y = evaluate(() => conv2d(toTensor(x), toTensor(w), { ...options, algorithm }));
-    const scale = expected.data.reduce((largest, v) => Math.max(largest, Math.abs(v)), 0);
-    const error = y.data.reduce((worst, v, i) => Math.max(worst, Math.abs(v - expected.data[i])), 0);
-    expect(error / scale).toBeLessThan(bound);
-    expect(error).toBeGreaterThan(0);
+    const { x, w, g } = inputs({ inputShape, weightShape, options, seed: 3 }, 'float32');
+    const { y, gw } = evaluate(() => ({
+      y: conv2d(toTensor(x), toTensor(w), { ...options, algorithm }),
+      gw: grad.conv2dWeight(toTensor(x), weightShape, toTensor(g), { ...options, algorithm }),
+    }));
+    for (const [actual, expected] of [
+      [y, reference.conv2d(x, w, options)],
+      [gw, reference.conv2dWeight(x, weightShape, g, options)],
+    ] as const) {
+      const scale = expected.data.reduce((largest, v) => Math.max(largest, Math.abs(v)), 0);
+      const error = actual.data.reduce((worst, v, i) => Math.max(worst, Math.abs(v - expected.data[i])), 0);
+      expect(error / scale).toBeLessThan(bound);
+      expect(error).toBeGreaterThan(0);
+    }
   });
 
   it.each(variants)('%s: an output whose window holds a NaN is NaN', (algorithm) => {
@@ -197,10 +212,6 @@ describeOnDevices('winograd', () => {
         /NCHW/,
         () => conv2d(x(), toTensor(ndarray([2, 9, 3, 3])), { algorithm: 'winograd', layout: 'NHWC', padding: 1 }),
       ],
-      [
-        /gradients by weight/,
-        () => grad.conv2dWeight(x(), [2, 2, 3, 3], toTensor(ndarray([1, 2, 6, 7])), { algorithm: 'winograd' }),
-      ],
     ];
     for (const [message, call] of cases) {
       expectThrows(() => evaluate(call), 'UnsupportedError', /winograd/, message);
@@ -210,19 +221,7 @@ describeOnDevices('winograd', () => {
 
 describeOnDevices('direct', () => {
   it.each(floatDTypes)('agrees with the reference on random problems, %s', (dtype) => {
-    fc.assert(
-      fc.property(directProblems, (problem) => {
-        check(problem, dtype, 'direct', 1);
-        const { x, g } = inputs(problem, dtype);
-        const { weightShape, options } = problem;
-        const gw = evaluate(() =>
-          grad.conv2dWeight(toTensor(x, dtype), weightShape, toTensor(g, dtype), { ...options, algorithm: 'direct' }),
-        );
-        const terms = g.data.length / weightShape[0];
-        const expected = reference.conv2dWeight(x, weightShape, g, options);
-        expectClose(gw, expected, { dtype, terms, scale: 1, what: 'gradient by weight' });
-      }),
-    );
+    fc.assert(fc.property(directProblems, (problem) => check(problem, dtype, 'direct', 1)));
   });
 
   it('gives the same bits for integers as implicit', () => {
@@ -301,13 +300,12 @@ describeOnDevices('every algorithm', () => {
   it.each(cases)('%s gives the same bits for any number of threads, alone and within a batch', (algorithm, p) => {
     const { x, w, g } = inputs(p, 'float32');
     const settings = { ...p.options, algorithm };
-    const byWeight = algorithm === 'direct' ? settings : p.options;
     const run = (count: number) => {
       setNumThreads(count);
       return evaluate(() => ({
         y: conv2d(toTensor(x), toTensor(w), settings),
         gx: grad.conv2dInput(p.inputShape, toTensor(w), toTensor(g), settings),
-        gw: grad.conv2dWeight(toTensor(x), p.weightShape, toTensor(g), byWeight),
+        gw: grad.conv2dWeight(toTensor(x), p.weightShape, toTensor(g), settings),
       }));
     };
     const one = run(1);

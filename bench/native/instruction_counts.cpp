@@ -130,6 +130,7 @@ int main() {
   convolution("conv2dInput implicit", "conv2dInput", 0);
   convolution("conv2dWeight implicit", "conv2dWeight", 0);
   convolution("conv2d winogradF4", "conv2d", 3);
+  convolution("conv2dWeight winogradF4", "conv2dWeight", 3);
   convolution("conv2d direct, 3 channels", "conv2d", 4, {3, 48, 1});
   convolution("conv2d direct, depthwise", "conv2d", 4, {48, 48, 48});
   convolution("conv2dInput direct, depthwise", "conv2dInput", 4, {48, 48, 48});

@@ -47,8 +47,7 @@ export function kernelNumber(kernel: Kernel): number {
 
 const pairText = (pair: { h: number; w: number }): string => `${pair.h}x${pair.w}`;
 
-function declineWinograd({ direction, nhwc, window: { h, w } }: ConvProblem): string | null {
-  if (direction === 'weight') return 'it does not compute gradients by weight';
+function declineWinograd({ nhwc, window: { h, w } }: ConvProblem): string | null {
   if (h.kernel !== 3 || w.kernel !== 3) {
     return `it needs a 3x3 kernel, given ${pairText({ h: h.kernel, w: w.kernel })}`;
   }
@@ -105,8 +104,14 @@ function stepCycles(rows: number, columns: number, tile: { lanes: number; rows: 
 const packCycles = { windows: 5, matrix: 3 } as const;
 /** Cycles that a product takes however small it is: per group (by weight, more is prepared), phase, and panel of columns. */
 const fixedCycles = { group: 250, weight: 700, phase: 300, panel: 100 } as const;
-/** Cycles to transform a vector of input tiles, and one of output tiles. */
-const transformCycles = { winogradF2: { input: 70, output: 60 }, winogradF4: { input: 190, output: 160 } } as const;
+/**
+ * Cycles to transform a vector of input tiles and one of output tiles; by weight, one of tiles of the input, one of the
+ * gradient's, and one of sums into taps.
+ */
+const transformCycles = {
+  winogradF2: { input: 70, output: 60, weight: { input: 170, gradient: 170, sums: 150 } },
+  winogradF4: { input: 190, output: 160, weight: { input: 350, gradient: 290, sums: 250 } },
+} as const;
 /** Cycles in which filters come from beyond the second cache: from the last one, or from memory what is too large for it. */
 const streamCycles = (bytes: number): number => bytes / (bytes > 24 * 2 ** 20 ? 3 : 8);
 
@@ -149,11 +154,17 @@ function implicitCycles(problem: ConvProblem, of: Sizes, tile: Tile): number {
   return steps * stepCycles(rows, pixels, tile) + packing + stores + fixed + streamCycles(rows * steps * 4);
 }
 
-function winogradCycles(variant: WinogradVariant, { rows, sums, height, width }: Sizes, tile: Tile): number {
+function winogradCycles(variant: WinogradVariant, direction: Direction, of: Sizes, tile: Tile): number {
+  const { rows, sums, height, width } = of;
   const size = variant === 'winogradF2' ? 2 : 4;
   const points = (size + 2) ** 2;
   const count = Math.ceil(height / size) * Math.ceil(width / size);
-  const { input, output } = transformCycles[variant];
+  const { input, output, weight } = transformCycles[variant];
+  if (direction === 'weight') {
+    const vectors = (channels: number): number => Math.ceil(channels / tile.lanes);
+    const transforms = count * (vectors(sums) * weight.input + vectors(rows) * weight.gradient);
+    return points * count * stepCycles(rows, sums, tile) + transforms + rows * vectors(sums) * weight.sums;
+  }
   const transforms = Math.ceil(count / tile.lanes) * (sums * input + rows * output);
   return points * sums * stepCycles(rows, count, tile) + transforms + streamCycles(points * rows * sums * 4);
 }
@@ -184,7 +195,7 @@ function fastestFirst<K extends Estimated>(problem: ConvProblem, among: readonly
   const tile = tiles[deviceTable()[problem.device].target] ?? tiles['x86-64'];
   const cycles = (kernel: Estimated): number => {
     if (kernel === 'implicit') return implicitCycles(problem, of, tile);
-    return kernel === 'direct' ? directCycles(problem, of, tile) : winogradCycles(kernel, of, tile);
+    return kernel === 'direct' ? directCycles(problem, of, tile) : winogradCycles(kernel, problem.direction, of, tile);
   };
   return among
     .map((kernel) => ({ kernel, cost: cycles(kernel) }))

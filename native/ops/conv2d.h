@@ -142,7 +142,6 @@ struct Conv2dWeightOp : ConvBase {
   static constexpr int minInputs = 2, maxInputs = 2, outputs = 1;
 
   static const char* check(const OpCall& call) {
-    if (is_winograd(attrs_of<ConvAttrs>(call))) return "winograd does not compute gradients by weight";
     if (attrs_of<ConvAttrs>(call).activation != 0) return "gradients have no activation";
     return check_tensors(call, call.inputs[0], call.outputs[0], call.inputs[1]);
   }
@@ -156,6 +155,7 @@ struct Conv2dWeightOp : ConvBase {
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
       if (is_direct(a)) return DirectWeight<T, X>::workspace(a, threads);
+      if (is_winograd(a) && a.batch > 0) return winograd_weight_workspace<T, X>(a, threads);
       return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
     });
   }
@@ -169,6 +169,8 @@ struct Conv2dWeightOp : ConvBase {
       auto* output = static_cast<T*>(call.outputs[0].data);
       if (is_direct(a)) {
         DirectWeight<T, X>(executor, a, input, gradient, output).run();
+      } else if (is_winograd(a) && a.batch > 0) {
+        winograd_weight(executor, a, input, gradient, output);
       } else if (is_columns(a) && a.batch > 0) {
         columns_weight(executor, a, input, gradient, output);
       } else {

@@ -3,6 +3,7 @@
 
 #include "conv_shape.h"
 #include "winograd.h"
+#include "winograd_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -56,6 +57,21 @@ std::int64_t winograd_packed(const ConvAttrs& a, bool back) {
                                                                            back ? s.channels : s.filters, s.groups);
   });
   return bytes;
+}
+
+template <class T, class X>
+std::int64_t winograd_weight_workspace(const ConvAttrs& a, int threads) {
+  std::int64_t bytes = 0;
+  with_tile(a, [&](auto tile) {
+    bytes = WinogradWeightPlan<T, decltype(tile)::value>(ConvShape(a)).workspace_bytes(threads);
+  });
+  return bytes;
+}
+
+template <class T, class X>
+void winograd_weight(X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output) {
+  with_tile(
+      a, [&](auto tile) { WinogradWeight<T, decltype(tile)::value, X>(executor, a, input, gradient, output).run(); });
 }
 
 template <class T, class X>

@@ -171,7 +171,8 @@ void convolution(const Problem& p) {
   }
 }
 
-// Both variants of winograd, forward and gradient by input. Filters are multiples of 576, so that float64 is exact.
+// Both variants of winograd, in all directions. Filters are multiples of 576, so that float64 is exact; so are
+// gradients by weight of integers.
 template <class T>
 void winograd(Problem p) {
   p.r = p.s = 3, p.sh = p.sw = p.dh = p.dw = 1, p.nhwc = false;
@@ -182,15 +183,18 @@ void winograd(Problem p) {
   Guarded<T> g(std::size_t(p.n) * p.k * p.oh * p.ow);
   fill(x), fill(weight), fill(g);
   for (std::size_t i = 0; i < weight.size; ++i) weight[i] *= 576;
-  std::vector<T> y(g.size, T{0}), dx(x.size, T{0});
+  std::vector<T> y(g.size, T{0}), dx(x.size, T{0}), dw(weight.size, T{0});
   p.taps([&](int i, int o, int oy, int ox, int q, int r, int s, int iy, int ix) {
     const int channel = o / (p.k / p.groups) * (p.c / p.groups) + q;
     y[p.out(i, o, oy, ox, p.k)] += x[p.in(i, channel, iy, ix)] * weight[p.weight(o, q, r, s)];
     dx[p.in(i, channel, iy, ix)] += g[p.out(i, o, oy, ox, p.k)] * weight[p.weight(o, q, r, s)];
+    dw[p.weight(o, q, r, s)] += x[p.in(i, channel, iy, ix)] * g[p.out(i, o, oy, ox, p.k)];
   });
-  const auto expect_near = [&](Guarded<T>& got, const std::vector<T>& want, const char* what) {
+  // `terms`: in the sums, `scale`: of the products of integers below 4.
+  const auto expect_near = [&](Guarded<T>& got, const std::vector<T>& want, const char* what, double scale,
+                               double terms) {
     EXPECT(got.intact(), "%s wrote outside its output (%s)", what, p.text().c_str());
-    const double bound = sizeof(T) == 8 ? 0 : 5e-5 * 576 * 16 * 9 * (p.c + p.k);
+    const double bound = sizeof(T) == 8 ? 0 : 5e-5 * scale * 16 * terms;
     for (std::size_t i = 0; i < want.size(); ++i) {
       if (std::fabs(double(got[i]) - double(want[i])) <= bound) continue;
       EXPECT(false, "%s[%zu] = %g, expected %g (%s)", what, i, double(got[i]), double(want[i]), p.text().c_str());
@@ -207,9 +211,14 @@ void winograd(Problem p) {
       };
       Guarded<T> forward(y.size()), input(dx.size());
       EXPECT(call("conv2d").in(x).in(weight).out(forward).run(threads) == nullptr, "refused %s", p.text().c_str());
-      expect_near(forward, y, algorithm == 2 ? "winograd F2" : "winograd F4");
+      const double channels = 9.0 * (p.c + p.k);
+      expect_near(forward, y, algorithm == 2 ? "winograd F2" : "winograd F4", 576, channels);
       EXPECT(call("conv2dInput").in(weight).in(g).out(input).run(threads) == nullptr, "refused %s", p.text().c_str());
-      expect_near(input, dx, algorithm == 2 ? "winograd F2, gradient" : "winograd F4, gradient");
+      expect_near(input, dx, algorithm == 2 ? "winograd F2, by input" : "winograd F4, by input", 576, channels);
+      Guarded<T> filter(dw.size());
+      EXPECT(call("conv2dWeight").in(x).in(g).out(filter).run(threads) == nullptr, "refused %s", p.text().c_str());
+      expect_near(filter, dw, algorithm == 2 ? "winograd F2, by weight" : "winograd F4, by weight", 1,
+                  double(p.n) * p.oh * p.ow);
     }
   }
 }
@@ -466,6 +475,15 @@ int main() {
   for (const Problem& edge : edges) {
     convolution<float>(edge.sized());
     convolution<double>(edge.sized());
+  }
+  const Problem tiled[] = {
+      {1, 70, 9, 15, 90, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},    // several strips of filters and panels of channels
+      {3, 26, 7, 7, 50, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},     // tiles of several images in a vector
+      {2, 6, 60, 310, 40, 3, 3, 1, 1, 2, 0, 3, 1, 1, 1, 2},   // several blocks of tiles
+      {1, 9, 3, 1300, 3, 3, 3, 1, 1, 0, 5, 40, 0, 1, 1, 3}};  // rows of tiles that lie in padding
+  for (const Problem& problem : tiled) {
+    winograd<float>(problem);
+    winograd<double>(problem);
   }
   for (int i = 0; i < 60; ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
