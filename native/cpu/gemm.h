@@ -1,10 +1,11 @@
 // gemm(): C[item] = A[item] * B[item] for a list of problems of one size, with operands that pack themselves.
 //
 // Five loops. Around the micro-kernel: (1) items with the same A are done while its packed form is at hand, (2) blocks
-// of rows of A that fit the packing budget, (3) panels of NR columns, the unit of work for a thread, (4) blocks of kc
-// steps: B's panel of kc x NR is packed into the worker's buffer, (5) panels of MR rows, streamed from the packed A
-// against B's panel in the first caches. A is packed once, before the threads start; each element of B once per block
-// of rows.
+// of rows of A that fit the packing budget, (3) some panels of NR columns, the unit of work for a thread, (4) blocks of
+// kc steps: B's panels of kc x NR are packed into the worker's buffer, (5) a few panels of MR rows of the packed A
+// against B's panels in the first caches. A is packed once, before the threads start; each element of B once per block
+// of rows. Where A is large a task has several panels of columns, so that A comes from the last cache once for all of
+// them.
 //
 // Exactness: an element of C is the sum of its kc blocks in order, each summed step by step. kc and the number of
 // splits depend on the problem alone (never on threads, items or caches), and which tile computed an element does not
@@ -66,6 +67,10 @@ struct GemmBlocks {
   static constexpr std::int64_t kSteps = 1536 / static_cast<int>(sizeof(T));
   static constexpr std::int64_t kPackedBytes = std::int64_t{16} << 20;
   static constexpr std::int64_t kSplitSteps = 8 * kSteps;
+  // A larger than this is read once for several panels of columns; smaller ones lose more in the second cache than they
+  // gain from the last one. Measured: see native/README.md.
+  static constexpr std::int64_t kResidentBytes = std::int64_t{4} << 20;
+  static constexpr std::int64_t kPanels = 4;
 };
 
 RECEPTIVE_FN std::int64_t round_up(std::int64_t v, std::int64_t to) { return (v + to - 1) / to * to; }
@@ -88,6 +93,7 @@ struct GemmPlan {
   std::int64_t block_items;  // different A packed at a time
   std::int64_t splits;
   std::int64_t split_steps;
+  std::int64_t panels;  // of columns in a task
 
   // `whole`: all of A is packed elsewhere.
   RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items, bool whole) {
@@ -106,11 +112,18 @@ struct GemmPlan {
     }
     split_steps = round_up((steps + splits - 1) / splits, GemmBlocks<T>::kSteps);
     splits = steps == 0 ? 1 : (steps + split_steps - 1) / split_steps;
+    panels = 1;
+    if (padded * row_bytes > GemmBlocks<T>::kResidentBytes) {
+      const std::int64_t all = (columns + kTileColumns<T> - 1) / kTileColumns<T>;
+      const std::int64_t tasks = (all + GemmBlocks<T>::kPanels - 1) / GemmBlocks<T>::kPanels;
+      panels = max1((all + max1(tasks) - 1) / max1(tasks));
+    }
   }
 
   RECEPTIVE_FN std::int64_t packed_elements(std::int64_t steps) const { return block_items * block_rows * steps; }
   // A panel of B, and a vector behind it: packing may write whole vectors.
   RECEPTIVE_FN static std::int64_t panel_elements() { return GemmBlocks<T>::kSteps * kTileColumns<T> + kLanes<T>; }
+  RECEPTIVE_FN std::int64_t worker_elements() const { return panels * panel_elements(); }
 
  private:
   RECEPTIVE_FN static std::int64_t max1(std::int64_t v) { return v < 1 ? 1 : v; }
@@ -122,8 +135,8 @@ RECEPTIVE_FN std::int64_t gemm_workspace(std::int64_t rows, std::int64_t columns
   const GemmPlan<T> plan(rows, columns, steps, a_items, whole);
   const std::int64_t partial = plan.splits > 1 ? items * plan.splits * rows * columns : 0;
   const std::int64_t bytes = static_cast<std::int64_t>(sizeof(T));
-  return (whole ? 0 : round_up(plan.packed_elements(steps) * bytes, 64)) +
-         threads * GemmPlan<T>::panel_elements() * bytes + round_up(partial * bytes, 64);
+  return (whole ? 0 : round_up(plan.packed_elements(steps) * bytes, 64)) + threads * plan.worker_elements() * bytes +
+         round_up(partial * bytes, 64);
 }
 
 template <class T, class X>
@@ -140,7 +153,7 @@ class Gemm {
       workspace += round_up(plan_.packed_elements(problem.steps) * static_cast<std::int64_t>(sizeof(T)), 64);
     }
     panels_ = reinterpret_cast<T*>(workspace);
-    partial_ = panels_ + executor.threads() * GemmPlan<T>::panel_elements();
+    partial_ = panels_ + executor.threads() * plan_.worker_elements();
     const double flops = 2.0 * static_cast<double>(problem.rows * problem.columns) *
                          static_cast<double>(problem.steps) * static_cast<double>(problem.items);
     parallel_ = flops > 1e6;
@@ -184,47 +197,61 @@ class Gemm {
   }
 
   void multiply(std::int64_t first, std::int64_t count, std::int64_t row, std::int64_t rows) const {
-    const std::int64_t panels = (problem_.columns + kTileColumns<T> - 1) / kTileColumns<T>;
-    const std::int64_t repeat = problem_.items / problem_.a_items;  // items that share an A
-    // Few panels: the rows are divided too, each part packing B's panel again. This changes no bit of the result.
+    const std::int64_t width = plan_.panels * kTileColumns<T>;
+    const std::int64_t groups = (problem_.columns + width - 1) / width;  // of panels
+    const std::int64_t repeat = problem_.items / problem_.a_items;       // items that share an A
+    // Few tasks: the rows are divided too, each part packing B's panels again. This changes no bit of the result.
     std::int64_t parts = 1;
-    const std::int64_t wanted = 3 * executor_.threads();
-    if (executor_.threads() > 1 && panels * repeat * count * plan_.splits < wanted) {
-      parts = least((wanted + panels * repeat * count * plan_.splits - 1) / (panels * repeat * count * plan_.splits),
-                    (rows + 4 * kTileRows - 1) / (4 * kTileRows));
+    const std::int64_t wanted = 3 * executor_.threads(), tasks = groups * repeat * count * plan_.splits;
+    if (executor_.threads() > 1 && tasks < wanted) {
+      parts = least((wanted + tasks - 1) / tasks, (rows + 4 * kTileRows - 1) / (4 * kTileRows));
     }
     const std::int64_t part_rows = round_up((rows + parts - 1) / parts, kTileRows);
-    executor_.for_each(count * repeat * plan_.splits * panels * parts, parallel_, [&](std::int64_t task, int worker) {
+    executor_.for_each(tasks * parts, parallel_, [&](std::int64_t task, int worker) {
       const std::int64_t part = task % parts;
-      const std::int64_t panel = task / parts % panels;
-      const std::int64_t split = task / parts / panels % plan_.splits;
-      const std::int64_t index = task / parts / panels / plan_.splits;
+      const std::int64_t group = task / parts % groups;
+      const std::int64_t split = task / parts / groups % plan_.splits;
+      const std::int64_t index = task / parts / groups / plan_.splits;
       const std::int64_t a = index % count;
       const std::int64_t begin = part * part_rows, end = least(rows, begin + part_rows);
-      if (begin < end)
-        column_panel(first + a + index / count * problem_.a_items, a, split, panel, row, rows, begin, end, worker);
+      if (begin < end) {
+        column_panels(first + a + index / count * problem_.a_items, a, split, group * width,
+                      least(problem_.columns, (group + 1) * width), row, rows, begin, end, worker);
+      }
     });
   }
 
-  // Rows [begin, end) of the packed block times one panel of columns, over the steps of one split.
-  void column_panel(std::int64_t item, std::int64_t a, std::int64_t split, std::int64_t panel, std::int64_t row,
-                    std::int64_t rows, std::int64_t begin, std::int64_t end, int worker) const {
+  // Rows [begin, end) of the packed block times columns [j0, j_end), over the steps of one split.
+  void column_panels(std::int64_t item, std::int64_t a, std::int64_t split, std::int64_t j0, std::int64_t j_end,
+                     std::int64_t row, std::int64_t rows, std::int64_t begin, std::int64_t end, int worker) const {
     const std::int64_t padded = round_up(rows, kTileRows);
-    const std::int64_t j0 = panel * kTileColumns<T>;
-    const int columns = static_cast<int>(least(kTileColumns<T>, problem_.columns - j0));
-    const int vectors = (columns + kLanes<T> - 1) / kLanes<T>;
-    T* buffer = panels_ + worker * GemmPlan<T>::panel_elements();
+    T* buffer = panels_ + worker * plan_.worker_elements();
     const std::int64_t last = least(problem_.steps, (split + 1) * plan_.split_steps);
+    // One panel takes all rows at once, several take some each in turn.
+    const std::int64_t together = j_end - j0 > kTileColumns<T> ? 3 * kTileRows : end - begin;
     std::int64_t k0 = split * plan_.split_steps;
     do {  // once even for an empty sum: it writes the bias
       const std::int64_t kc = least(Blocks::kSteps, last - k0);
-      if (kc > 0) problem_.b.pack(problem_.b.source, item, k0, kc, j0, columns, vectors * kLanes<T>, buffer);
-      TileOut<T> out = tile(item, split, row + begin, j0);
-      out.rows = end - begin;
-      out.columns = columns;
-      out.add = k0 > split * plan_.split_steps || (problem_.accumulate && plan_.splits == 1);
-      if (plan_.splits == 1 && k0 + Blocks::kSteps >= last) out.clamp = problem_.c.clamp;
-      multiply_panels<T>(kc, packed_block(a, padded, k0) + begin * kc, kc * kTileRows, buffer, vectors, out);
+      const auto each_panel = [&](auto visit) RECEPTIVE_INLINE_LAMBDA {
+        T* at = buffer;
+        for (std::int64_t j = j0; j < j_end; j += kTileColumns<T>, at += GemmPlan<T>::panel_elements()) {
+          const int columns = static_cast<int>(least(kTileColumns<T>, j_end - j));
+          visit(j, columns, (columns + kLanes<T> - 1) / kLanes<T>, at);
+        }
+      };
+      each_panel([&](std::int64_t j, int columns, int vectors, T* panel) RECEPTIVE_INLINE_LAMBDA {
+        if (kc > 0) problem_.b.pack(problem_.b.source, item, k0, kc, j, columns, vectors * kLanes<T>, panel);
+      });
+      for (std::int64_t i = begin; i < end; i += together) {
+        each_panel([&](std::int64_t j, int columns, int vectors, const T* panel) RECEPTIVE_INLINE_LAMBDA {
+          TileOut<T> out = tile(item, split, row + i, j);
+          out.rows = least(together, end - i);
+          out.columns = columns;
+          out.add = k0 > split * plan_.split_steps || (problem_.accumulate && plan_.splits == 1);
+          if (plan_.splits == 1 && k0 + Blocks::kSteps >= last) out.clamp = problem_.c.clamp;
+          multiply_panels<T>(kc, packed_block(a, padded, k0) + i * kc, kc * kTileRows, panel, vectors, out);
+        });
+      }
       k0 += Blocks::kSteps;
     } while (k0 < last);
   }
