@@ -310,18 +310,14 @@ class WinogradWeight {
     T* to = output_ + ((group * shape_.filters + filter) * shape_.channels + channel) * 9;
     for (std::int64_t k = 0; k < filters; ++k, to += shape_.channels * 9) {
       for (std::int64_t c = 0; c < channels; c += N) {
-        alignas(64) T taps[9 * N];
+        P taps[9];
         weights(sums + k * kTileColumns<T> + c, taps);
-        const std::int64_t count = min_of(N, channels - c);
-        for (std::int64_t l = 0; l < count; ++l) {
-#pragma GCC unroll 9
-          for (int t = 0; t < 9; ++t) to[(c + l) * 9 + t] = taps[t * N + l];
-        }
+        write_taps(taps, static_cast<int>(min_of(N, channels - c)), to + c * 9);
       }
     }
   }
 
-  RECEPTIVE_FN static void weights(const T* from, T* taps) {
+  RECEPTIVE_FN static void weights(const T* from, P (&taps)[9]) {
     P columns[3][kSize];
 #pragma GCC unroll 6
     for (int j = 0; j < kSize; ++j) {
@@ -329,13 +325,38 @@ class WinogradWeight {
 #pragma GCC unroll 6
       for (int i = 0; i < kSize; ++i) s[i] = P::read(from + (i * kSize + j) * Plan::kSumPoint);
       W::weight(s, w);
+#pragma GCC unroll 3
       for (int r = 0; r < 3; ++r) columns[r][j] = w[r];
     }
+#pragma GCC unroll 3
     for (int r = 0; r < 3; ++r) {
       P w[3];
       W::weight(columns[r], w);
-      for (int i = 0; i < 3; ++i) (w[i] / P(T{W::kDivisor})).write(taps + (r * 3 + i) * N);
+#pragma GCC unroll 3
+      for (int i = 0; i < 3; ++i) taps[r * 3 + i] = w[i] / P(T{W::kDivisor});
     }
+  }
+
+  // The taps of `count` channels, a channel's side by side: as many as a vector has lanes are turned, a last one by
+  // itself is not.
+  RECEPTIVE_FN static void write_taps(const P (&taps)[9], int count, T* to) {
+    constexpr int kTurned = N > 9 ? 9 : 9 / N * N;
+    for (int first = 0; first < kTurned; first += N) {
+      P rows[N];
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) rows[i] = first + i < kTurned ? taps[first + i] : P(T{0});
+      interleave_rows<N / 2>(rows);
+#pragma GCC unroll 16
+      for (int l = 0; l < N; ++l) {
+        if (l >= count) break;
+        if constexpr (kTurned < N) {
+          Lanes<N, false>{kTurned}.store(to + l * 9, rows[l]);
+        } else {
+          rows[l].write(to + l * 9 + first);
+        }
+      }
+    }
+    for (int l = 0; kTurned < 9 && l < count; ++l) to[l * 9 + kTurned] = taps[8][l];
   }
 
   static constexpr int kPoints = Plan::kPoints;
