@@ -20,14 +20,6 @@ struct AvgPoolPlan {
   bool count_padding;
 };
 
-// Taps that count for the divisor.
-RECEPTIVE_FN std::int64_t tap_count(const Axis& axis, std::int64_t o, bool count_padding) {
-  const std::int64_t first = axis.first(o);
-  const Range r =
-      count_padding ? taps_inside(axis, first, -axis.before, axis.input + axis.after) : taps_inside(axis, first);
-  return r.end - r.begin;
-}
-
 // The horizontal counts of N outputs from `begin` on.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> tap_counts(const Axis& x, std::int64_t begin, int active, bool count_padding) {

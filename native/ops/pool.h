@@ -7,6 +7,7 @@
 #include "index_check.h"
 #include "max_pool.h"
 #include "pointwise.h"
+#include "pool_gradient.h"
 #include "reduce.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -138,6 +139,15 @@ struct MaxPool2dOp : PoolBase {
   }
 };
 
+// The gradient of windows of a few taps; false for others.
+template <bool kMax, class X, class T>
+bool gradient_by_bands(X& executor, const PoolGradientPlan<T>& plan) {
+  using Bands = PoolGradient<X, T, kMax>;
+  if (!Bands::fits(plan.y, plan.x)) return false;
+  Bands(executor, plan).run();
+  return true;
+}
+
 template <class X>
 struct MaxPool2dGradOp : PoolBase {
   static constexpr const char* name = "maxPool2dGrad";
@@ -155,6 +165,17 @@ struct MaxPool2dGradOp : PoolBase {
       using T = decltype(tag);
       const auto& a = attrs_of<PoolAttrs>(call);
       const auto* indices = static_cast<const std::int32_t*>(call.inputs[1].data);
+      const View& out = call.outputs[0];
+      const PoolGradientPlan<T> bands{static_cast<const T*>(call.inputs[0].data),
+                                      indices,
+                                      static_cast<T*>(out.data),
+                                      a.batch * a.channels,
+                                      vertical(a),
+                                      horizontal(a),
+                                      false,
+                                      executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+      // Bands check the indices of the windows that they read: all of those that have a tap inside.
+      if (!a.nhwc && covered(bands.y) && covered(bands.x) && gradient_by_bands<true>(executor, bands)) return;
       check_indices(executor, indices, call.inputs[1].size, a.height * a.width);
       const MaxPoolGradPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
                                     indices,
@@ -291,6 +312,18 @@ struct AvgPool2dGradOp : PoolBase {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
     if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
+    if constexpr (!kNhwc) {
+      const View& out = call.outputs[0];
+      const PoolGradientPlan<T> bands{static_cast<const T*>(call.inputs[0].data),
+                                      nullptr,
+                                      static_cast<T*>(out.data),
+                                      a.batch * a.channels,
+                                      y,
+                                      x,
+                                      a.countIncludePad,
+                                      executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+      if (gradient_by_bands<false>(executor, bands)) return;
+    }
     T* share = reinterpret_cast<T*>(executor.workspace());
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
     executor.rows(
