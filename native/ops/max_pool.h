@@ -265,59 +265,6 @@ struct MaxPoolGradPlan {
 };
 
 template <class T>
-struct MaxPoolGradPlanes {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  MaxPoolGradPlan<T> plan;
-
-  struct Row {
-    std::int64_t from;  // flat index of the plane's first output of the forward pass
-    std::int64_t y;
-    std::int64_t out;
-  };
-
-  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
-  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t iy) const {
-    return Row{plane * plan.y.output * plan.x.output, iy, (plane * plan.y.input + iy) * plan.x.input};
-  }
-
-  template <class P>
-  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    constexpr int N = P::count;
-    const Axis& x = plan.x;
-    if (x.kernel > x.output) return lane_by_lane(row, begin, p.active);
-    Pack<T, N> sum(T{0});
-    const auto self = iota<std::int32_t, N>() + static_cast<std::int32_t>(row.y * x.input + begin);
-    for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
-      const std::int64_t line = row.from + oy * x.output;
-      for (std::int64_t s = 0; s < x.kernel; ++s) {
-        const std::int64_t left = begin + x.before - s * x.dilation;
-        const auto chosen = p.load_spread(plan.indices + line, left, x.stride, x.output, std::int32_t{-1});
-        const auto g = p.load_spread(plan.gradient + line, left, x.stride, x.output, T{0});
-        sum += select(convert_mask<T>(chosen == self), g, Pack<T, N>(T{0}));
-      }
-    });
-    p.store(plan.output + row.out + begin, sum);
-  }
-
- private:
-  // Windows with more taps than there are outputs in a row.
-  RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
-    for (std::int64_t ix = begin; ix < begin + count; ++ix) {
-      const std::int64_t self = row.y * plan.x.input + ix;
-      T sum{0};
-      for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
-        for_each_cover(plan.x, ix, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA {
-          const std::int64_t at = row.from + oy * plan.x.output + ox;
-          if (plan.indices[at] == self) sum += plan.gradient[at];
-        });
-      });
-      plan.output[row.out + ix] = sum;
-    }
-  }
-};
-
-template <class T>
 struct MaxPoolGradPixels {
   using Element = T;
   static constexpr bool kOverlap = true;

@@ -166,28 +166,20 @@ struct MaxPool2dGradOp : PoolBase {
       const auto& a = attrs_of<PoolAttrs>(call);
       const auto* indices = static_cast<const std::int32_t*>(call.inputs[1].data);
       const View& out = call.outputs[0];
-      const PoolGradientPlan<T> bands{static_cast<const T*>(call.inputs[0].data),
-                                      indices,
-                                      static_cast<T*>(out.data),
-                                      a.batch * a.channels,
-                                      vertical(a),
-                                      horizontal(a),
-                                      false,
-                                      executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+      const PoolGradientPlan<T> planes{static_cast<const T*>(call.inputs[0].data),
+                                       indices,
+                                       static_cast<T*>(out.data),
+                                       a.batch * a.channels,
+                                       vertical(a),
+                                       horizontal(a),
+                                       false,
+                                       executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
       // Bands check the indices of the windows that they read: all of those that have a tap inside.
-      if (!a.nhwc && covered(bands.y) && covered(bands.x) && gradient_by_bands<true>(executor, bands)) return;
+      if (!a.nhwc && covered(planes.y) && covered(planes.x) && gradient_by_bands<true>(executor, planes)) return;
       check_indices(executor, indices, call.inputs[1].size, a.height * a.width);
-      const MaxPoolGradPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
-                                    indices,
-                                    static_cast<T*>(call.outputs[0].data),
-                                    a.channels,
-                                    vertical(a),
-                                    horizontal(a)};
-      if (a.nhwc) {
-        executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{plan});
-      } else {
-        executor.planes(a.batch * a.channels, a.height, a.width, MaxPoolGradPlanes<T>{plan});
-      }
+      if (!a.nhwc) return max_gradient_by_windows(executor, planes);
+      const MaxPoolGradPlan<T> pixels{planes.gradient, indices, planes.output, a.channels, planes.y, planes.x};
+      executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{pixels});
     });
   }
 };
@@ -266,21 +258,18 @@ struct AvgPool2dOp : PoolBase {
 // The gradient of windows side by side; false where they are not.
 template <class T, bool kNhwc, class X>
 bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x) {
-  using Body = AvgPoolTiles<T, kNhwc>;
-  if (!Body::fits(y) || !Body::fits(x)) return false;
+  if (!side_by_side(y) || !side_by_side(x)) return false;
   const auto& a = attrs_of<PoolAttrs>(call);
+  const auto* gradient = static_cast<const T*>(call.inputs[0].data);
   const View& out = call.outputs[0];
-  const bool aligned_rows = (kNhwc ? a.channels : x.input) % kWidestPack == 0;
-  const Body body{static_cast<const T*>(call.inputs[0].data),
-                  static_cast<T*>(out.data),
-                  a.channels,
-                  y,
-                  x,
-                  aligned_rows && executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+  const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
   if constexpr (kNhwc) {
-    executor.rows(a.batch * y.input * x.input, a.channels, body);
+    executor.rows(a.batch * y.input * x.input, a.channels,
+                  AvgPoolTiles<T>{gradient, static_cast<T*>(out.data), a.channels, y, x,
+                                  around && a.channels % kWidestPack == 0});
   } else {
-    executor.planes(a.batch * a.channels, y.input, x.input, body);
+    spread_rows(executor, PoolGradientPlan<T>{gradient, nullptr, static_cast<T*>(out.data), a.batch * a.channels, y, x,
+                                              false, around});
   }
   return true;
 }
@@ -292,6 +281,10 @@ struct AvgPool2dGradOp : PoolBase {
 
   static const char* check(const OpCall& call) { return check_windows(call, call.outputs[0], call.inputs[0]); }
   static std::int64_t workspace(const OpCall& call, int) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const Axis y = vertical(a), x = horizontal(a);
+    if (side_by_side(y) && side_by_side(x)) return 0;
+    if (!a.nhwc && PoolGradient<X, float, false>::fits(y, x)) return 0;
     return call.inputs[0].size * element_bytes(call.inputs[0].dtype);
   }
 

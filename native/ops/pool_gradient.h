@@ -336,4 +336,85 @@ class PoolGradient {
   std::int64_t parts_y_, parts_x_;
 };
 
+// The gradient of averages over windows that lie side by side, without padding: a row of shares, once for each row of
+// the windows. Rows beyond the last window are zero.
+template <class T>
+__attribute__((noinline)) void spread_some_rows(const PoolGradientPlan<T> plan, std::int64_t first, std::int64_t last) {
+  constexpr int N = kLanes<T>;
+  constexpr std::int64_t kMost = 2 * RowWriter<T>::kMostColumns;
+  const Axis &y = plan.y, &x = plan.x;
+  const Pack<T, N> count(static_cast<T>(y.kernel) * static_cast<T>(x.kernel));
+  RowWriter<T> writer(plan.around);
+  T shares[kMost + 2 * N];
+  const std::int64_t lines = y.output + 1;  // of windows, and the rows behind them
+  for (std::int64_t line = first; line < last; ++line) {
+    const std::int64_t plane = line / lines, oy = line - plane * lines;
+    const T* from = plan.gradient + (plane * y.output + oy) * x.output;
+    const std::int64_t top = oy * y.kernel, rows = min_of(y.kernel, y.input - top);
+    for (std::int64_t left = 0; rows > 0 && left < x.input; left += kMost) {
+      const std::int64_t columns = min_of(kMost, x.input - left);
+      // In order: what a vector writes too much, the next one overwrites.
+      std::int64_t j = 0;
+      if (x.kernel == 2 && oy < y.output) {
+        for (std::int64_t ox = left / 2; j < columns && ox < x.output; ox += N, j += 2 * N) {
+          const std::int64_t there = x.output - ox;
+          const auto g =
+              there >= N ? Pack<T, N>::read(from + ox) : Lanes<N, false>{static_cast<int>(there)}.load(from + ox);
+          const auto share = g / count;
+          memory::interleave_low(share, share).write(shares + j);
+          memory::interleave_high(share, share).write(shares + j + N);
+        }
+      } else if (oy < y.output) {
+        for (std::int64_t ox = left / x.kernel; j < columns && ox < x.output; ++ox) {
+          const auto share = Pack<T, N>(from[ox]) / count;
+          const std::int64_t end = min_of((ox + 1) * x.kernel - left, columns);
+          for (; j < end; j += N) share.write(shares + j);
+          j = end;
+        }
+      }
+      for (; j < columns; j += N) Pack<T, N>(T(0)).write(shares + j);
+      for (std::int64_t r = 0; r < rows; ++r) {
+        T* const to = writer.room(plan.output + (plane * y.input + top + r) * x.input + left, columns);
+        for (std::int64_t i = 0; i < columns; i += N) Pack<T, N>::read(shares + i).write(to + i);
+      }
+    }
+  }
+  writer.finish();
+}
+
+template <class T, class X>
+void spread_rows(const X& executor, const PoolGradientPlan<T>& plan) {
+  const std::int64_t lines = plan.planes * (plan.y.output + 1);
+  const std::int64_t together = max_of(1, kGrain / (plan.y.kernel * plan.x.input + 1));
+  const bool parallel = plan.planes * plan.y.input * plan.x.input >= kParallelElements;
+  executor.for_each(ceil_div(lines, together), parallel, [&](std::int64_t task, int) {
+    spread_some_rows(plan, task * together, min_of((task + 1) * together, lines));
+  });
+}
+
+// The gradient of max pooling with any window: a plane's windows are walked in order, and each adds to the element that
+// it chose. Parts of a plane walk the windows that may have chosen one of their rows, so that the order of additions is
+// always the same.
+template <class T, class X>
+void max_gradient_by_windows(const X& executor, const PoolGradientPlan<T>& plan) {
+  const std::int64_t height = plan.y.input, width = plan.x.input;
+  const std::int64_t rows = min_of(height, kGrain / (width + 1) + 1), parts = ceil_div(height, rows + (rows == 0));
+  executor.for_each(plan.planes * parts, plan.planes * height * width >= kParallelElements,
+                    [&](std::int64_t task, int) {
+                      const std::int64_t plane = task / parts, top = (task - plane * parts) * rows;
+                      const std::int64_t begin = top * width, size = min_of(rows, height - top) * width;
+                      T* const to = plan.output + plane * height * width + begin;
+                      for (std::int64_t i = 0; i < size; ++i) to[i] = T(0);
+                      const Axis& y = plan.y;
+                      const std::int64_t reach = top + y.before - (y.kernel - 1) * y.dilation;
+                      const std::int64_t first = reach <= 0 ? 0 : ceil_div(reach, y.stride);
+                      const std::int64_t last = min_of((top + rows - 1 + y.before) / y.stride + 1, y.output);
+                      const std::int64_t from = plane * y.output * plan.x.output;
+                      for (std::int64_t i = from + first * plan.x.output; i < from + last * plan.x.output; ++i) {
+                        const std::int64_t at = plan.indices[i] - begin;
+                        if (at >= 0 && at < size) to[at] += plan.gradient[i];
+                      }
+                    });
+}
+
 }  // namespace receptive::RECEPTIVE_TARGET

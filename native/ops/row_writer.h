@@ -25,7 +25,7 @@ class RowWriter {
     return aside_;
   }
 
-  // `columns` elements, at most 2 kMostColumns, for `to`.
+  // The same for one row, of at most 2 kMostColumns elements.
   RECEPTIVE_FN T* room(T* to, std::int64_t columns) {
     if (columns_ > 0) aside();
     if (to != to_ + (end_ - begin_)) restart(to);
