@@ -25,6 +25,14 @@ struct MaxPoolPlan {
   Axis x;
 };
 
+// The larger of the two, of equals the one with the lower index.
+template <class T, int N>
+RECEPTIVE_FN void earlier_of(Pack<T, N>& value, Pack<std::int32_t, N>& index, Pack<T, N> v, Pack<std::int32_t, N> i) {
+  const auto higher = (v > value) | ((v == value) & convert_mask<T>(i < index));
+  value = select(higher, v, value);
+  index = select(convert_mask<std::int32_t>(higher), i, index);
+}
+
 // NCHW: a row is one output row of a plane, lanes run along x. kStride and kKernel are the horizontal numbers where
 // they are known to the compiler (dilation 1 then), else 0.
 template <class T, bool kIndices, int kStride, int kKernel>
@@ -50,6 +58,12 @@ struct MaxPoolPlanes {
   // Rows whose window loses taps at the top or bottom count as edges, so that the tiles within have all their taps.
   RECEPTIVE_FN Range inside(const Row& row) const {
     return kKernel == 0 || row.taps.end - row.taps.begin == kKernel ? interior : Range{0, 0};
+  }
+
+  // Windows [begin, begin + count) of a row one by one, to where `output` and `indices` say.
+  RECEPTIVE_COLD static void each(MaxPoolPlan<T> plan, std::int64_t plane, std::int64_t oy, std::int64_t begin,
+                                  std::int64_t count, T* output, std::int32_t* indices) {
+    one_by_one(plan, MaxPoolPlanes{plan, {}}.row(plane, oy), begin, count, output, indices);
   }
 
   template <class P, bool kInside>
@@ -138,15 +152,6 @@ struct MaxPoolPlanes {
     }
   }
 
-  // The larger of the two, of equals the one with the lower index.
-  template <int N>
-  RECEPTIVE_FN static void earlier_of(Pack<T, N>& value, Pack<std::int32_t, N>& index, Pack<T, N> v,
-                                      Pack<std::int32_t, N> i) {
-    const auto higher = (v > value) | ((v == value) & convert_mask<T>(i < index));
-    value = select(higher, v, value);
-    index = select(convert_mask<std::int32_t>(higher), i, index);
-  }
-
   template <class P, bool kInside>
   RECEPTIVE_FN void taps(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
@@ -183,8 +188,13 @@ struct MaxPoolPlanes {
   }
 
   // Takes copies: a body whose address leaves the loop would be read again after each store.
-  RECEPTIVE_COLD static void lane_by_lane(MaxPoolPlanes body, Row row, std::int64_t begin, int count) {
-    const MaxPoolPlan<T>& plan = body.plan;
+  RECEPTIVE_COLD static void lane_by_lane(MaxPoolPlanes body, Row row, std::int64_t begin, std::int64_t count) {
+    std::int32_t* const indices = kIndices ? body.plan.indices + row.out + begin : nullptr;
+    one_by_one(body.plan, row, begin, count, body.plan.output + row.out + begin, indices);
+  }
+
+  RECEPTIVE_FN static void one_by_one(const MaxPoolPlan<T>& plan, const Row& row, std::int64_t begin,
+                                      std::int64_t count, T* output, std::int32_t* indices) {
     for (std::int64_t ox = begin; ox < begin + count; ++ox) {
       const std::int64_t first = plan.x.first(ox);
       const Range across = taps_inside(plan.x, first);
@@ -200,8 +210,8 @@ struct MaxPoolPlanes {
           }
         }
       }
-      plan.output[row.out + ox] = best;
-      if constexpr (kIndices) plan.indices[row.out + ox] = static_cast<std::int32_t>(where);
+      output[ox - begin] = best;
+      if constexpr (kIndices) indices[ox - begin] = static_cast<std::int32_t>(where);
     }
   }
 };

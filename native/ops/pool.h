@@ -7,6 +7,7 @@
 #include "index_check.h"
 #include "max_pool.h"
 #include "pointwise.h"
+#include "pool_dense.h"
 #include "pool_gradient.h"
 #include "reduce.h"
 
@@ -46,7 +47,6 @@ RECEPTIVE_FN void with_window(const Axis& y, const Axis& x, F&& run) {
     const bool dense = x.dilation == 1 && y.kernel == x.kernel;
     if (dense && x.stride == 2 && x.kernel == 2) return run(KnownWindow<2, 2>{});
     if (dense && x.stride == 2 && x.kernel == 3) return run(KnownWindow<2, 3>{});
-    if (dense && x.stride == 1 && x.kernel == 3) return run(KnownWindow<1, 3>{});
   }
   run(KnownWindow<0, 0>{});
 }
@@ -131,6 +131,12 @@ struct MaxPool2dOp : PoolBase {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
         return;
       }
+      using Dense = DensePool<T, true, kIndices>;
+      if (Dense::fits(plan.x)) {
+        const View& out = call.outputs[0];
+        const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
+        return Dense(plan, around).run(executor, a.batch * a.channels);
+      }
       with_window<T>(plan.y, plan.x, [&](auto window) {
         executor.planes(a.batch * a.channels, a.output.h, a.output.w,
                         MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
@@ -207,6 +213,11 @@ struct WholePlanes {
 
 template <class T, class X>
 void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
+  using Dense = DensePool<T, false, false>;
+  if (Dense::fits(plan.x)) {
+    const std::int64_t bytes = planes * plan.y.output * plan.x.output * static_cast<std::int64_t>(sizeof(T));
+    return Dense(plan, executor.writes_around(plan.output, bytes)).run(executor, planes);
+  }
   with_window<T>(plan.y, plan.x, [&](auto window) {
     executor.planes(planes, plan.y.output, plan.x.output,
                     AvgPoolPlanes<T, window.stride, window.kernel>{plan, interior(plan.x)});
