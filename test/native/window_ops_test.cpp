@@ -71,6 +71,25 @@ struct Problem {
     return p;
   }
 
+  // Windows of one to nine taps with strides of 1 and 2 along rows around one, two and several vectors, around what is
+  // computed in parts, or in planes that are computed in several bands.
+  static Problem bands() {
+    Problem p = random();
+    p.r = pick(1, 9), p.s = pick(1, 9), p.sh = pick(1, 3), p.sw = pick(1, 2), p.dh = p.dw = 1, p.nhwc = false;
+    p.n = 1, p.c = pick(1, 3), p.h = pick(1, 24);
+    constexpr int kWidths[] = {4, 7, 8, 14, 16, 28, 32, 48, 64, 256, 512, 1024};
+    p.w = kWidths[pick(0, 11)] + pick(-2, 2);
+    if (pick(0, 4) == 0) p.h = pick(100, 300), p.w = pick(1, 70);
+    return p;
+  }
+  // Enough of the usual windows for several threads.
+  static Problem many(int size, int kernel, int stride, int padding) {
+    Problem p = random();
+    p.n = 2, p.c = 70000 / (size * size), p.h = size, p.w = size + 1, p.r = p.s = kernel, p.sh = p.sw = stride;
+    p.dh = p.dw = 1, p.nhwc = false, p.top = p.left = padding, p.bottom = p.right = padding;
+    return p;
+  }
+
   std::size_t in(int image, int channel, int y, int x) const {
     return nhwc ? ((static_cast<std::size_t>(image) * h + y) * w + x) * c + channel
                 : ((static_cast<std::size_t>(image) * c + channel) * h + y) * w + x;
@@ -434,6 +453,13 @@ int main() {
     pooling<float>(Problem::usual());
     pooling<float>(Problem::wide());
     pooling<double>(Problem::wide());
+    pooling<float>(Problem::bands());
+    pooling<double>(Problem::bands());
+  }
+  for (const int size : {28, 56}) {
+    for (const int kernel : {2, 3}) {
+      for (const int stride : {1, 2}) pooling<float>(Problem::many(size, kernel, stride, kernel / 3));
+    }
   }
   for (int i = 0; i < 60; ++i) {
     const int oh = pick(1, 4), ow = pick(1, 9);
