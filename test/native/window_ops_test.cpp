@@ -71,8 +71,7 @@ struct Problem {
     return p;
   }
 
-  // Windows of one to nine taps with strides of 1 and 2 along rows around one, two and several vectors, around what is
-  // computed in parts, or in planes that are computed in several bands.
+  // One to nine taps, strides of 1 and 2 along rows around vectors and around parts, or planes of several bands.
   static Problem bands() {
     Problem p = random();
     p.r = pick(1, 9), p.s = pick(1, 9), p.sh = pick(1, 3), p.sw = pick(1, 2), p.dh = p.dw = 1, p.nhwc = false;
@@ -456,11 +455,7 @@ int main() {
     pooling<float>(Problem::bands());
     pooling<double>(Problem::bands());
   }
-  for (const int size : {28, 56}) {
-    for (const int kernel : {2, 3}) {
-      for (const int stride : {1, 2}) pooling<float>(Problem::many(size, kernel, stride, kernel / 3));
-    }
-  }
+  for (int i = 0; i < 8; ++i) pooling<float>(Problem::many(i % 2 ? 28 : 56, 2 + i / 4, 1 + i / 2 % 2, i / 4));
   for (int i = 0; i < 60; ++i) {
     const int oh = pick(1, 4), ow = pick(1, 9);
     const bool tiled = pick(0, 1) == 0;
