@@ -31,6 +31,13 @@ inline constexpr int kVectorBytes = 16;
 inline constexpr int kVectorRegisters = 16;
 #endif
 
+// Whether arithmetic takes a mask, so that select(mask, a + b, a) is one instruction.
+#if defined(__AVX512F__)
+inline constexpr bool kMasksArithmetic = true;
+#else
+inline constexpr bool kMasksArithmetic = false;
+#endif
+
 // Lanes of one register for an element type.
 template <class T>
 inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(T));

@@ -20,14 +20,6 @@ struct AvgPoolPlan {
   bool count_padding;
 };
 
-// Taps that count for the divisor.
-RECEPTIVE_FN std::int64_t tap_count(const Axis& axis, std::int64_t o, bool count_padding) {
-  const std::int64_t first = axis.first(o);
-  const Range r =
-      count_padding ? taps_inside(axis, first, -axis.before, axis.input + axis.after) : taps_inside(axis, first);
-  return r.end - r.begin;
-}
-
 // The horizontal counts of N outputs from `begin` on.
 template <class T, int N>
 RECEPTIVE_FN Pack<T, N> tap_counts(const Axis& x, std::int64_t begin, int active, bool count_padding) {
@@ -314,9 +306,14 @@ struct AvgPoolGather {
   }
 };
 
-// Backward where the windows lie side by side, without padding: an input element receives the share of its one window,
-// or nothing beyond the last.
-template <class T, bool kNhwc>
+// Windows that lie side by side, without padding.
+RECEPTIVE_FN bool side_by_side(const Axis& axis) {
+  return axis.kernel == axis.stride && axis.before == 0 && axis.after == 0 && axis.dilation == 1;
+}
+
+// Backward in NHWC where the windows lie side by side: an input element receives the share of its one window, or
+// nothing beyond the last.
+template <class T>
 struct AvgPoolTiles {
   using Element = T;
   static constexpr bool kOverlap = true;
@@ -328,59 +325,24 @@ struct AvgPoolTiles {
   bool around;
 
   struct Row {
-    const T* from;      // the first gradient of the windows' row (NCHW), of the window (NHWC)
-    std::int64_t ends;  // elements of the row that have a window
+    const T* from;  // of the window, or null
     std::int64_t out;
   };
 
-  RECEPTIVE_FN static bool fits(const Axis& axis) {
-    return axis.kernel == axis.stride && axis.before == 0 && axis.after == 0 && axis.dilation == 1;
-  }
-
-  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
-  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t iy) const {
-    const std::int64_t oy = iy / y.kernel;
-    const std::int64_t out = plane * y.input + iy;
-    const std::int64_t from = plane * y.output + oy;
-    return Row{gradient + from * x.output, oy < y.output ? x.output * x.kernel : 0, out * x.input};
-  }
-  RECEPTIVE_FN Row row(std::int64_t i) const {  // NHWC
+  RECEPTIVE_FN Row row(std::int64_t i) const {
     const std::int64_t line = i / x.input;
     const std::int64_t image = line / y.input;
     const std::int64_t oy = (line - image * y.input) / y.kernel, ox = (i - line * x.input) / x.kernel;
-    return Row{gradient + ((image * y.output + oy) * x.output + ox) * channels,
-               oy < y.output && ox < x.output ? channels : 0, i * channels};
+    const bool inside = oy < y.output && ox < x.output;
+    return Row{inside ? gradient + ((image * y.output + oy) * x.output + ox) * channels : nullptr, i * channels};
   }
 
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
     Pack<T, N> g(T(0));
-    if constexpr (kNhwc) {
-      if (row.ends > 0) g = p.load(row.from + begin);
-    } else if (begin < row.ends) {
-      const std::int64_t ox = x.kernel == 2 ? begin >> 1 : begin / x.kernel;
-      const std::int64_t left = (ox + 1) * x.kernel - begin;  // lanes of the first window
-      if (left >= N && begin + N <= row.ends) {
-        g = Pack<T, N>(row.from[ox]);
-      } else {
-        g = spread<N>(row, begin, ox, left);
-      }
-    }
+    if (row.from != nullptr) g = p.load(row.from + begin);
     p.store(output + row.out + begin, g / Pack<T, N>(static_cast<T>(y.kernel) * static_cast<T>(x.kernel)), around);
-  }
-
- private:
-  // Lanes of several windows, or beyond the last.
-  template <int N>
-  RECEPTIVE_FN Pack<T, N> spread(const Row& row, std::int64_t begin, std::int64_t ox, std::int64_t left) const {
-    if (x.kernel == 2) return memory::each_twice<N>(row.from, begin, x.output);
-    T lanes[N];
-    for (int l = 0; l < N; ++l) {
-      if (l == left) ++ox, left += x.kernel;
-      lanes[l] = ox < x.output ? row.from[ox] : T(0);
-    }
-    return Pack<T, N>::read(lanes);
   }
 };
 

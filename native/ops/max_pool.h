@@ -25,6 +25,14 @@ struct MaxPoolPlan {
   Axis x;
 };
 
+// The larger of the two, of equals the one with the lower index.
+template <class T, int N>
+RECEPTIVE_FN void earlier_of(Pack<T, N>& value, Pack<std::int32_t, N>& index, Pack<T, N> v, Pack<std::int32_t, N> i) {
+  const auto higher = (v > value) | ((v == value) & convert_mask<T>(i < index));
+  value = select(higher, v, value);
+  index = select(convert_mask<std::int32_t>(higher), i, index);
+}
+
 // NCHW: a row is one output row of a plane, lanes run along x. kStride and kKernel are the horizontal numbers where
 // they are known to the compiler (dilation 1 then), else 0.
 template <class T, bool kIndices, int kStride, int kKernel>
@@ -50,6 +58,12 @@ struct MaxPoolPlanes {
   // Rows whose window loses taps at the top or bottom count as edges, so that the tiles within have all their taps.
   RECEPTIVE_FN Range inside(const Row& row) const {
     return kKernel == 0 || row.taps.end - row.taps.begin == kKernel ? interior : Range{0, 0};
+  }
+
+  // Windows [begin, begin + count) of a row one by one, to where `output` and `indices` say.
+  RECEPTIVE_COLD static void each(MaxPoolPlan<T> plan, std::int64_t plane, std::int64_t oy, std::int64_t begin,
+                                  std::int64_t count, T* output, std::int32_t* indices) {
+    one_by_one(plan, MaxPoolPlanes{plan, {}}.row(plane, oy), begin, count, output, indices);
   }
 
   template <class P, bool kInside>
@@ -138,15 +152,6 @@ struct MaxPoolPlanes {
     }
   }
 
-  // The larger of the two, of equals the one with the lower index.
-  template <int N>
-  RECEPTIVE_FN static void earlier_of(Pack<T, N>& value, Pack<std::int32_t, N>& index, Pack<T, N> v,
-                                      Pack<std::int32_t, N> i) {
-    const auto higher = (v > value) | ((v == value) & convert_mask<T>(i < index));
-    value = select(higher, v, value);
-    index = select(convert_mask<std::int32_t>(higher), i, index);
-  }
-
   template <class P, bool kInside>
   RECEPTIVE_FN void taps(const Row& row, std::int64_t begin, P p) const {
     constexpr int N = P::count;
@@ -183,8 +188,13 @@ struct MaxPoolPlanes {
   }
 
   // Takes copies: a body whose address leaves the loop would be read again after each store.
-  RECEPTIVE_COLD static void lane_by_lane(MaxPoolPlanes body, Row row, std::int64_t begin, int count) {
-    const MaxPoolPlan<T>& plan = body.plan;
+  RECEPTIVE_COLD static void lane_by_lane(MaxPoolPlanes body, Row row, std::int64_t begin, std::int64_t count) {
+    std::int32_t* const indices = kIndices ? body.plan.indices + row.out + begin : nullptr;
+    one_by_one(body.plan, row, begin, count, body.plan.output + row.out + begin, indices);
+  }
+
+  RECEPTIVE_FN static void one_by_one(const MaxPoolPlan<T>& plan, const Row& row, std::int64_t begin,
+                                      std::int64_t count, T* output, std::int32_t* indices) {
     for (std::int64_t ox = begin; ox < begin + count; ++ox) {
       const std::int64_t first = plan.x.first(ox);
       const Range across = taps_inside(plan.x, first);
@@ -200,8 +210,8 @@ struct MaxPoolPlanes {
           }
         }
       }
-      plan.output[row.out + ox] = best;
-      if constexpr (kIndices) plan.indices[row.out + ox] = static_cast<std::int32_t>(where);
+      output[ox - begin] = best;
+      if constexpr (kIndices) indices[ox - begin] = static_cast<std::int32_t>(where);
     }
   }
 };
@@ -262,59 +272,6 @@ struct MaxPoolGradPlan {
   std::int64_t channels;
   Axis y;
   Axis x;
-};
-
-template <class T>
-struct MaxPoolGradPlanes {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  MaxPoolGradPlan<T> plan;
-
-  struct Row {
-    std::int64_t from;  // flat index of the plane's first output of the forward pass
-    std::int64_t y;
-    std::int64_t out;
-  };
-
-  RECEPTIVE_FN std::int64_t plane(std::int64_t i) const { return i; }
-  RECEPTIVE_FN Row row(std::int64_t plane, std::int64_t iy) const {
-    return Row{plane * plan.y.output * plan.x.output, iy, (plane * plan.y.input + iy) * plan.x.input};
-  }
-
-  template <class P>
-  RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    constexpr int N = P::count;
-    const Axis& x = plan.x;
-    if (x.kernel > x.output) return lane_by_lane(row, begin, p.active);
-    Pack<T, N> sum(T{0});
-    const auto self = iota<std::int32_t, N>() + static_cast<std::int32_t>(row.y * x.input + begin);
-    for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
-      const std::int64_t line = row.from + oy * x.output;
-      for (std::int64_t s = 0; s < x.kernel; ++s) {
-        const std::int64_t left = begin + x.before - s * x.dilation;
-        const auto chosen = p.load_spread(plan.indices + line, left, x.stride, x.output, std::int32_t{-1});
-        const auto g = p.load_spread(plan.gradient + line, left, x.stride, x.output, T{0});
-        sum += select(convert_mask<T>(chosen == self), g, Pack<T, N>(T{0}));
-      }
-    });
-    p.store(plan.output + row.out + begin, sum);
-  }
-
- private:
-  // Windows with more taps than there are outputs in a row.
-  RECEPTIVE_FN void lane_by_lane(const Row& row, std::int64_t begin, int count) const {
-    for (std::int64_t ix = begin; ix < begin + count; ++ix) {
-      const std::int64_t self = row.y * plan.x.input + ix;
-      T sum{0};
-      for_each_cover(plan.y, row.y, [&](std::int64_t oy) RECEPTIVE_INLINE_LAMBDA {
-        for_each_cover(plan.x, ix, [&](std::int64_t ox) RECEPTIVE_INLINE_LAMBDA {
-          const std::int64_t at = row.from + oy * plan.x.output + ox;
-          if (plan.indices[at] == self) sum += plan.gradient[at];
-        });
-      });
-      plan.output[row.out + ix] = sum;
-    }
-  }
 };
 
 template <class T>

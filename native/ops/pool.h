@@ -7,6 +7,8 @@
 #include "index_check.h"
 #include "max_pool.h"
 #include "pointwise.h"
+#include "pool_dense.h"
+#include "pool_gradient.h"
 #include "reduce.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -45,7 +47,6 @@ RECEPTIVE_FN void with_window(const Axis& y, const Axis& x, F&& run) {
     const bool dense = x.dilation == 1 && y.kernel == x.kernel;
     if (dense && x.stride == 2 && x.kernel == 2) return run(KnownWindow<2, 2>{});
     if (dense && x.stride == 2 && x.kernel == 3) return run(KnownWindow<2, 3>{});
-    if (dense && x.stride == 1 && x.kernel == 3) return run(KnownWindow<1, 3>{});
   }
   run(KnownWindow<0, 0>{});
 }
@@ -130,6 +131,12 @@ struct MaxPool2dOp : PoolBase {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
         return;
       }
+      using Dense = DensePool<T, true, kIndices>;
+      if (Dense::fits(plan.x)) {
+        const View& out = call.outputs[0];
+        const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
+        return Dense(plan, around).run(executor, a.batch * a.channels);
+      }
       with_window<T>(plan.y, plan.x, [&](auto window) {
         executor.planes(a.batch * a.channels, a.output.h, a.output.w,
                         MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
@@ -137,6 +144,15 @@ struct MaxPool2dOp : PoolBase {
     });
   }
 };
+
+// The gradient of windows of a few taps; false for others.
+template <bool kMax, class X, class T>
+bool gradient_by_bands(X& executor, const PoolGradientPlan<T>& plan) {
+  using Bands = PoolGradient<X, T, kMax>;
+  if (!Bands::fits(plan.y, plan.x)) return false;
+  Bands(executor, plan).run();
+  return true;
+}
 
 template <class X>
 struct MaxPool2dGradOp : PoolBase {
@@ -155,18 +171,21 @@ struct MaxPool2dGradOp : PoolBase {
       using T = decltype(tag);
       const auto& a = attrs_of<PoolAttrs>(call);
       const auto* indices = static_cast<const std::int32_t*>(call.inputs[1].data);
+      const View& out = call.outputs[0];
+      const PoolGradientPlan<T> planes{static_cast<const T*>(call.inputs[0].data),
+                                       indices,
+                                       static_cast<T*>(out.data),
+                                       a.batch * a.channels,
+                                       vertical(a),
+                                       horizontal(a),
+                                       false,
+                                       executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+      // Bands check the indices of the windows that they read: all of those that have a tap inside.
+      if (!a.nhwc && covered(planes.y) && covered(planes.x) && gradient_by_bands<true>(executor, planes)) return;
       check_indices(executor, indices, call.inputs[1].size, a.height * a.width);
-      const MaxPoolGradPlan<T> plan{static_cast<const T*>(call.inputs[0].data),
-                                    indices,
-                                    static_cast<T*>(call.outputs[0].data),
-                                    a.channels,
-                                    vertical(a),
-                                    horizontal(a)};
-      if (a.nhwc) {
-        executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{plan});
-      } else {
-        executor.planes(a.batch * a.channels, a.height, a.width, MaxPoolGradPlanes<T>{plan});
-      }
+      if (!a.nhwc) return max_gradient_by_windows(executor, planes);
+      const MaxPoolGradPlan<T> pixels{planes.gradient, indices, planes.output, a.channels, planes.y, planes.x};
+      executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{pixels});
     });
   }
 };
@@ -194,6 +213,11 @@ struct WholePlanes {
 
 template <class T, class X>
 void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
+  using Dense = DensePool<T, false, false>;
+  if (Dense::fits(plan.x)) {
+    const std::int64_t bytes = planes * plan.y.output * plan.x.output * static_cast<std::int64_t>(sizeof(T));
+    return Dense(plan, executor.writes_around(plan.output, bytes)).run(executor, planes);
+  }
   with_window<T>(plan.y, plan.x, [&](auto window) {
     executor.planes(planes, plan.y.output, plan.x.output,
                     AvgPoolPlanes<T, window.stride, window.kernel>{plan, interior(plan.x)});
@@ -245,21 +269,18 @@ struct AvgPool2dOp : PoolBase {
 // The gradient of windows side by side; false where they are not.
 template <class T, bool kNhwc, class X>
 bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x) {
-  using Body = AvgPoolTiles<T, kNhwc>;
-  if (!Body::fits(y) || !Body::fits(x)) return false;
+  if (!side_by_side(y) || !side_by_side(x)) return false;
   const auto& a = attrs_of<PoolAttrs>(call);
+  const auto* gradient = static_cast<const T*>(call.inputs[0].data);
   const View& out = call.outputs[0];
-  const bool aligned_rows = (kNhwc ? a.channels : x.input) % kWidestPack == 0;
-  const Body body{static_cast<const T*>(call.inputs[0].data),
-                  static_cast<T*>(out.data),
-                  a.channels,
-                  y,
-                  x,
-                  aligned_rows && executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+  const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
   if constexpr (kNhwc) {
-    executor.rows(a.batch * y.input * x.input, a.channels, body);
+    executor.rows(a.batch * y.input * x.input, a.channels,
+                  AvgPoolTiles<T>{gradient, static_cast<T*>(out.data), a.channels, y, x,
+                                  around && a.channels % kWidestPack == 0});
   } else {
-    executor.planes(a.batch * a.channels, y.input, x.input, body);
+    spread_rows(executor, PoolGradientPlan<T>{gradient, nullptr, static_cast<T*>(out.data), a.batch * a.channels, y, x,
+                                              false, around});
   }
   return true;
 }
@@ -271,6 +292,10 @@ struct AvgPool2dGradOp : PoolBase {
 
   static const char* check(const OpCall& call) { return check_windows(call, call.outputs[0], call.inputs[0]); }
   static std::int64_t workspace(const OpCall& call, int) {
+    const auto& a = attrs_of<PoolAttrs>(call);
+    const Axis y = vertical(a), x = horizontal(a);
+    if (side_by_side(y) && side_by_side(x)) return 0;
+    if (!a.nhwc && PoolGradient<X, float, false>::fits(y, x)) return 0;
     return call.inputs[0].size * element_bytes(call.inputs[0].dtype);
   }
 
@@ -291,6 +316,18 @@ struct AvgPool2dGradOp : PoolBase {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
     if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
+    if constexpr (!kNhwc) {
+      const View& out = call.outputs[0];
+      const PoolGradientPlan<T> bands{static_cast<const T*>(call.inputs[0].data),
+                                      nullptr,
+                                      static_cast<T*>(out.data),
+                                      a.batch * a.channels,
+                                      y,
+                                      x,
+                                      a.countIncludePad,
+                                      executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
+      if (gradient_by_bands<false>(executor, bands)) return;
+    }
     T* share = reinterpret_cast<T*>(executor.workspace());
     const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
     executor.rows(

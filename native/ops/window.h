@@ -34,6 +34,14 @@ RECEPTIVE_FN Range taps_inside(const Axis& axis, std::int64_t first, std::int64_
 
 RECEPTIVE_FN Range taps_inside(const Axis& axis, std::int64_t first) { return taps_inside(axis, first, 0, axis.input); }
 
+// Taps that count for the divisor of an average: those inside the input, or inside the padded input.
+RECEPTIVE_FN std::int64_t tap_count(const Axis& axis, std::int64_t o, bool count_padding) {
+  const std::int64_t first = axis.first(o);
+  const Range r =
+      count_padding ? taps_inside(axis, first, -axis.before, axis.input + axis.after) : taps_inside(axis, first);
+  return r.end - r.begin;
+}
+
 // Calls visit(output) for the outputs whose windows have a tap on input i, in the order of those taps. Walks whichever
 // are fewer, taps or outputs: a window may have 2^31 taps, nearly all of them on padding.
 template <class F>

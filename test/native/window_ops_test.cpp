@@ -71,6 +71,24 @@ struct Problem {
     return p;
   }
 
+  // One to nine taps, strides of 1 and 2 along rows around vectors and around parts, or planes of several bands.
+  static Problem bands() {
+    Problem p = random();
+    p.r = pick(1, 9), p.s = pick(1, 9), p.sh = pick(1, 3), p.sw = pick(1, 2), p.dh = p.dw = 1, p.nhwc = false;
+    p.n = 1, p.c = pick(1, 3), p.h = pick(1, 24);
+    constexpr int kWidths[] = {4, 7, 8, 14, 16, 28, 32, 48, 64, 256, 512, 1024};
+    p.w = kWidths[pick(0, 11)] + pick(-2, 2);
+    if (pick(0, 4) == 0) p.h = pick(100, 300), p.w = pick(1, 70);
+    return p;
+  }
+  // Enough of the usual windows for several threads.
+  static Problem many(int size, int kernel, int stride, int padding) {
+    Problem p = random();
+    p.n = 2, p.c = 70000 / (size * size), p.h = size, p.w = size + 1, p.r = p.s = kernel, p.sh = p.sw = stride;
+    p.dh = p.dw = 1, p.nhwc = false, p.top = p.left = padding, p.bottom = p.right = padding;
+    return p;
+  }
+
   std::size_t in(int image, int channel, int y, int x) const {
     return nhwc ? ((static_cast<std::size_t>(image) * h + y) * w + x) * c + channel
                 : ((static_cast<std::size_t>(image) * c + channel) * h + y) * w + x;
@@ -443,7 +461,10 @@ int main() {
     pooling<float>(Problem::usual());
     pooling<float>(Problem::wide());
     pooling<double>(Problem::wide());
+    pooling<float>(Problem::bands());
+    pooling<double>(Problem::bands());
   }
+  for (int i = 0; i < 8; ++i) pooling<float>(Problem::many(i % 2 ? 28 : 56, 2 + i / 4, 1 + i / 2 % 2, i / 4));
   for (int i = 0; i < 60; ++i) {
     const int oh = pick(1, 4), ow = pick(1, 9);
     const bool tiled = pick(0, 1) == 0;

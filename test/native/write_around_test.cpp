@@ -137,18 +137,41 @@ void in_place() {
   EXPECT(x == expected, "relu in place");
 }
 
-void pool_gradient() {
-  for (const std::size_t width : {6, 64, 65, 128}) {
-    const std::size_t half = width / 2, planes = 3, height = 7;
-    Aligned<float> g(planes * 3 * half, 0);
-    fill(g);
-    Call call(kPool, "avgPool2dGrad");
-    const auto d = [](std::size_t v) { return static_cast<double>(v); };
-    call.set("batch", {1}).set("channels", {d(planes)}).set("height", {d(height)}).set("width", {d(width)});
-    call.set("kernel", {2, 2}).set("output", {3, d(half)}).set("stride", {2, 2}).set("dilation", {1, 1});
-    call.call.inputCount = 1;
-    call.call.inputs[0] = g.view();
-    compare<float>(call, planes * height * width, 0);
+// One tensor in, one out, and the numbers of a window.
+void pool(const char* name, std::size_t size, int kernel, int stride, int padding) {
+  const std::size_t planes = 80000 / (size * size) + 1, width = size + 1;
+  const auto small = [&](std::size_t n) { return (n + 2 * padding - kernel) / stride + 1; };
+  const std::size_t inputs = planes * size * width, outputs = planes * small(size) * small(width);
+  const bool gradient = std::strstr(name, "Grad") != nullptr;
+  Aligned<float> from(gradient ? outputs : inputs, 0);
+  Aligned<std::int32_t> chosen(outputs, 0);
+  fill(from);
+  for (std::size_t i = 0; i < outputs; ++i) {
+    chosen.data()[i] = static_cast<std::int32_t>(i * 7919 % (size * width));
+  }
+  Call call(kPool, name);
+  const auto d = [](auto v) { return static_cast<double>(v); };
+  call.set("batch", {1}).set("channels", {d(planes)}).set("height", {d(size)}).set("width", {d(width)});
+  call.set("kernel", {d(kernel), d(kernel)}).set("output", {d(small(size)), d(small(width))});
+  call.set("stride", {d(stride), d(stride)}).set("dilation", {1, 1});
+  call.set("padding", {d(padding), d(padding), d(padding), d(padding)});
+  call.call.inputCount = 1;
+  call.call.inputs[0] = from.view();
+  if (std::strcmp(name, "maxPool2dGrad") == 0) {
+    call.call.inputCount = 2;
+    call.call.inputs[1] = chosen.view();
+  }
+  compare<float>(call, gradient ? inputs : outputs, 0);
+}
+
+void pooling() {
+  for (const std::size_t size : {7, 27, 63}) {
+    for (const char* name : {"maxPool2d", "avgPool2d", "maxPool2dGrad", "avgPool2dGrad"}) {
+      pool(name, size, 2, 2, 0);
+      pool(name, size, 3, 2, 1);
+      pool(name, size, 3, 1, 1);
+      pool(name, size, 5, 5, 0);
+    }
   }
 }
 
@@ -159,6 +182,6 @@ int main() {
   pointwise<double>();
   broadcast();
   in_place();
-  pool_gradient();
+  pooling();
   return harness::report("write_around");
 }

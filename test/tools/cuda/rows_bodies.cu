@@ -170,28 +170,28 @@ bool avg_pool(const t::Executor& executor, const Problem& p, bool count_padding)
   return same(expected, device_output.read());
 }
 
-// The gradient of windows side by side.
+// The gradient of windows side by side, NHWC.
 bool avg_pool_tiles(const t::Executor& executor, const Problem& p) {
   Problem small = p;
   small.y.input = p.y.output;
   small.x.input = p.x.output;
   const std::vector<float> gradient = values(small);
-  const int64_t planes = p.images * p.channels;
   std::vector<float> expected;
-  for (int64_t plane = 0; plane < planes; ++plane) {
+  for (int64_t image = 0; image < p.images; ++image) {
     for (int64_t iy = 0; iy < p.y.input; ++iy) {
       for (int64_t ix = 0; ix < p.x.input; ++ix) {
         const int64_t oy = iy / p.y.kernel, ox = ix / p.x.kernel;
         const bool inside = oy < p.y.output && ox < p.x.output;
-        const float share = inside ? gradient[(plane * p.y.output + oy) * p.x.output + ox] : 0.0f;
-        expected.push_back(share / static_cast<float>(p.y.kernel * p.x.kernel));
+        for (int64_t channel = 0; channel < p.channels; ++channel) {
+          const int64_t at = ((image * p.y.output + oy) * p.x.output + ox) * p.channels + channel;
+          expected.push_back((inside ? gradient[at] : 0.0f) / static_cast<float>(p.y.kernel * p.x.kernel));
+        }
       }
     }
   }
   const OnDevice<float> device_gradient(gradient), device_output(std::vector<float>(expected.size(), kUnwritten));
-  executor.planes(
-      planes, p.y.input, p.x.input,
-      t::AvgPoolTiles<float, false>{device_gradient.data(), device_output.data(), p.channels, p.y, p.x, false});
+  executor.rows(p.images * p.y.input * p.x.input, p.channels,
+                t::AvgPoolTiles<float>{device_gradient.data(), device_output.data(), p.channels, p.y, p.x, false});
   expect(cudaGetLastError(), "avgPool2dGrad");
   return same(expected, device_output.read());
 }
