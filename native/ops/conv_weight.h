@@ -13,6 +13,7 @@
 #pragma once
 
 #include "conv_shape.h"
+#include "line_products.h"
 #include "transpose.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -41,18 +42,7 @@ __attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, co
     for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
   }
   for (int run = 0; run < runs.runs; ++run) {
-    const std::int64_t end = runs.starts[run] + runs.length * runs.stride;
-    for (std::int64_t at = runs.starts[run]; at < end; at += runs.stride, gradients += NV * L) {
-      P filters[NV];
-#pragma GCC unroll 3
-      for (int v = 0; v < NV; ++v) filters[v] = P::read(gradients + v * L);
-#pragma GCC unroll 24
-      for (int i = 0; i < R; ++i) {
-        const P value(lines[i][at]);
-#pragma GCC unroll 3
-        for (int v = 0; v < NV; ++v) acc[i][v] = value * filters[v] + acc[i][v];
-      }
-    }
+    gradients = add_products<T, R, NV>(acc, lines, runs.starts[run], runs.length, runs.stride, gradients);
   }
 #pragma GCC unroll 24
   for (int i = 0; i < R; ++i) {

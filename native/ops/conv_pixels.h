@@ -1,0 +1,378 @@
+// Forward and gradient by input for NHWC: the rows of the product are pixels of the result, its columns their channels,
+// and a step broadcasts from the channels of the pixels that a tap reads, as they lie in memory. Nothing is packed but
+// the weights; a table says where each pixel's taps are, with a line of zeros for padding.
+//
+// k = (r, s, channel) is summed in blocks of whole units, which depend on the weights' sizes alone: the channels under
+// one tap (or some of them, where they are many), or, where they are few, those under a row of taps, which are
+// neighbours in memory if the dilation is 1 and there is one group, and are copied otherwise.
+//
+// The gradient by input reads the gradient as the forward pass does its input, with the taps in reverse; strides cut
+// its pixels into phases, each a convolution of stride 1 over the taps of one class (conv_phases.h).
+#pragma once
+
+#include "conv_phases.h"
+#include "line_products.h"
+
+namespace receptive::RECEPTIVE_TARGET {
+
+// Runs of `length` steps; lines[run * apart + i] is where row i reads.
+template <class T>
+struct PixelRuns {
+  const T* const* lines;
+  std::int64_t apart;
+  std::int64_t runs, length;
+};
+
+// R pixels x NV vectors; `to` are the pixels' results, of which the tile writes those from `column` on.
+template <class T, int R, int NV>
+__attribute__((noinline)) void pixel_kernel(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column,
+                                            TileOut<T> out) {
+  constexpr int L = kLanes<T>;
+  using P = Pack<T, L>;
+  P acc[R][NV];
+#pragma GCC unroll 24
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
+  }
+  for (int i = 0; i < R; ++i) {
+    for (int v = 0; v < NV; ++v) __builtin_prefetch(to[i] + column + v * L, 1, 3);
+  }
+  for (std::int64_t run = 0; run < runs.runs; ++run, runs.lines += runs.apart) {
+    const T* lines[R];
+#pragma GCC unroll 24
+    for (int i = 0; i < R; ++i) lines[i] = runs.lines[i];
+    weights = add_products<T, R, NV>(acc, lines, 0, runs.length, 1, weights);
+  }
+  write_tile<T, R, NV>(acc, out, [to, column](int i) RECEPTIVE_INLINE_LAMBDA { return to[i] + column; });
+}
+
+// The steps of one class of taps, in blocks.
+template <class T>
+struct PixelSteps {
+  static constexpr std::int64_t kMost = GemmBlocks<T>::kSteps;
+  static constexpr std::int64_t kFew = 32;  // channels that are joined along a row of taps
+
+  std::int64_t rows, columns, depth;  // taps, channels under each
+  bool joined;                        // a unit is a row of taps; else a tap, or a part of one
+  std::int64_t parts;                 // of a tap
+  std::int64_t unit, units;
+  std::int64_t together;  // units of a block
+  std::int64_t blocks;
+
+  RECEPTIVE_FN PixelSteps(std::int64_t r, std::int64_t s, std::int64_t channels) : rows(r), columns(s), depth(channels) {
+    joined = depth <= kFew && columns * depth <= kMost;
+    parts = max_of(1, ceil_div(depth, kMost));
+    unit = joined ? columns * depth : ceil_div(depth, parts);
+    units = joined ? (columns > 0 ? rows : 0) : rows * columns * parts;
+    const std::int64_t most = parts > 1 ? 1 : max_of(1, kMost / max_of(1, unit));
+    together = ceil_div(units, max_of(1, ceil_div(units, most)));
+    blocks = units == 0 ? 1 : ceil_div(units, together);
+  }
+
+  struct Block {
+    std::int64_t first, runs, length;  // units, and steps of each
+    std::int64_t before;               // steps of the blocks before it
+    std::int64_t channel;              // the first, where a tap has parts
+    RECEPTIVE_FN std::int64_t steps() const { return runs * length; }
+  };
+  RECEPTIVE_FN Block block(std::int64_t index) const {
+    const std::int64_t first = index * together;
+    const std::int64_t channel = first % parts * unit;
+    return Block{first, min_of(together, units - first), min_of(unit, depth * (joined ? columns : 1) - channel),
+                 first / parts * depth * (joined ? columns : 1) + channel, channel};
+  }
+  // Most units of a block of any class of `taps` taps.
+  RECEPTIVE_FN static std::int64_t most_runs(std::int64_t taps, std::int64_t depth) {
+    return max_of(1, min_of(taps, kMost / max_of(1, depth)));
+  }
+};
+
+template <class T, class X>
+class PixelProduct {
+ public:
+  static std::int64_t packed_bytes(const ConvAttrs& a, bool back) {
+    const ConvShape s(a);
+    const std::int64_t columns = back ? s.channels : s.filters, depth = back ? s.filters : s.channels;
+    return s.groups * s.taps * depth * round_up(columns, N) * static_cast<std::int64_t>(sizeof(T));
+  }
+  RECEPTIVE_FN static bool fits(const ConvAttrs& a, bool back) { return a.nhwc && (!back || few_phases(a)); }
+
+  static std::int64_t workspace(const ConvAttrs& a, bool back, int threads) {
+    const ConvShape s(a);
+    return threads * Buffers(s, back).bytes();
+  }
+
+  PixelProduct(const X& executor, const ConvAttrs& a, bool back, const T* source, const T* weight, const T* bias,
+               T* output, PackedRows<T> packed)
+      : executor_(executor),
+        shape_(a),
+        back_(back),
+        stride_{back ? a.stride.h : 1, back ? a.stride.w : 1},
+        source_(back ? shape_.output(source) : shape_.input(source)),
+        result_(back ? shape_.input(static_cast<const T*>(output)) : shape_.output(static_cast<const T*>(output))),
+        output_(output),
+        weight_(weight),
+        bias_(bias),
+        clamp_(clamp_of<T>(a)),
+        packed_(packed),
+        buffers_(shape_, back),
+        depth_(back ? shape_.filters : shape_.channels),
+        columns_(back ? shape_.channels : shape_.filters),
+        vectors_(ceil_div(columns_, N)),
+        panels_(ceil_div(vectors_, kTileVectors)) {
+    const double flops = 2.0 * static_cast<double>(shape_.images * shape_.groups * shape_.out_pixels) *
+                         static_cast<double>(shape_.filters * shape_.products());
+    parallel_ = flops > 1e6;
+  }
+
+  void run() const {
+    const Phase largest = phase(0, 0);
+    const std::int64_t items = shape_.images * shape_.groups;
+    if (items * columns_ * largest.pixels() == 0) return;
+    if (!packed_.ready) pack_weights();
+    const std::int64_t across = min_of(stride_.w, result_width()), phases = min_of(stride_.h, result_height()) * across;
+    const std::int64_t blocks = ceil_div(largest.pixels(), kPixels);
+    const std::int64_t tasks = items * phases * blocks;
+    // Few tasks: the panels are divided too. No bit depends on it.
+    const std::int64_t wanted = executor_.threads() > 1 ? ceil_div(3 * executor_.threads(), tasks) : 1;
+    const std::int64_t parts = min_of(wanted, panels_);
+    executor_.for_each(tasks * parts, parallel_, [&](std::int64_t index, int worker) {
+      const std::int64_t part = index % parts, task = index / parts;
+      const std::int64_t of = task / blocks % phases;
+      pixels(task / blocks / phases, phase(of / across, of % across), task % blocks, panels_ * part / parts,
+             panels_ * (part + 1) / parts, worker);
+    });
+  }
+
+ private:
+  static constexpr int N = kLanes<T>;
+  static constexpr std::int64_t kPixels = 96;  // of a task; the table has room for a tile more
+
+  // What a worker needs.
+  struct Buffers {
+    std::int64_t runs, copied;
+
+    RECEPTIVE_FN Buffers(const ConvShape& s, bool back) {
+      const std::int64_t depth = back ? s.filters : s.channels;
+      runs = PixelSteps<T>::most_runs(s.taps, depth);
+      copied = depth <= PixelSteps<T>::kFew ? (kPixels + 1) * PixelSteps<T>::kMost + N : PixelSteps<T>::kMost;
+    }
+    RECEPTIVE_FN std::int64_t lines_bytes() const {
+      return runs * kApart * static_cast<std::int64_t>(sizeof(const T*));
+    }
+    RECEPTIVE_FN std::int64_t bytes() const {
+      return round_up(lines_bytes() + copied * static_cast<std::int64_t>(sizeof(T)), 64);
+    }
+  };
+  static constexpr std::int64_t kApart = kPixels + 8;
+
+  // Pixels of the result at distances of the strides, as the output of a forward convolution over some of the taps.
+  struct Phase {
+    Axis y, x;
+    TapClass rows, columns;
+    std::int64_t first_row, first_column;
+    RECEPTIVE_FN std::int64_t pixels() const { return y.output * x.output; }
+  };
+
+  RECEPTIVE_FN std::int64_t result_height() const { return back_ ? shape_.y.input : shape_.y.output; }
+  RECEPTIVE_FN std::int64_t result_width() const { return back_ ? shape_.x.input : shape_.x.output; }
+
+  RECEPTIVE_FN TapClass taps(const Axis& axis, std::int64_t remainder) const {
+    Axis whole = axis;
+    if (!back_) whole.stride = 1;
+    return TapClass(whole, remainder);
+  }
+  RECEPTIVE_FN Axis axis(const Axis& whole, const TapClass& taps, std::int64_t first) const {
+    if (!back_) return whole;
+    Axis reverse = taps.axis(whole, first, ceil_div(whole.input - first, whole.stride));
+    const std::int64_t pixels = reverse.input;
+    reverse.input = reverse.output;
+    reverse.output = pixels;
+    reverse.before = (reverse.kernel - 1) * reverse.dilation - reverse.before;
+    return reverse;
+  }
+  Phase phase(std::int64_t row, std::int64_t column) const {
+    const TapClass rows = taps(shape_.y, back_ ? (row + shape_.y.before) % shape_.y.stride : 0);
+    const TapClass columns = taps(shape_.x, back_ ? (column + shape_.x.before) % shape_.x.stride : 0);
+    return Phase{axis(shape_.y, rows, row), axis(shape_.x, columns, column), rows, columns, row, column};
+  }
+
+  struct Panel {
+    std::int64_t first, vectors;
+  };
+  // Vectors of columns are dealt evenly to the panels.
+  RECEPTIVE_FN Panel panel(std::int64_t index) const {
+    const std::int64_t first = vectors_ * index / panels_;
+    return Panel{first, vectors_ * (index + 1) / panels_ - first};
+  }
+  RECEPTIVE_FN T* packed_panel(std::int64_t group, const TapClass& y, const TapClass& x,
+                               const typename PixelSteps<T>::Block& block, const Panel& panel) const {
+    const std::int64_t taps = group * shape_.taps + y.before * shape_.x.kernel + y.count * x.before;
+    return packed_.data + (taps * depth_ + block.before) * vectors_ * N + panel.first * N * block.steps();
+  }
+
+  void pack_weights() const {
+    const std::int64_t classes = stride_.h * stride_.w;
+    executor_.for_each(shape_.groups * classes * panels_, parallel_, [&](std::int64_t task, int) {
+      const std::int64_t group = task / panels_ / classes, of = task / panels_ % classes;
+      const TapClass y = taps(shape_.y, of / stride_.w), x = taps(shape_.x, of % stride_.w);
+      const PixelSteps<T> steps(y.count, x.count, depth_);
+      for (std::int64_t i = 0; i < steps.blocks && steps.units > 0; ++i) {
+        const auto block = steps.block(i);
+        const Panel columns = panel(task % panels_);
+        pack_panel(group, y, x, steps, block, columns, packed_panel(group, y, x, block, columns));
+      }
+    });
+  }
+
+  void pack_panel(std::int64_t group, const TapClass& y, const TapClass& x, const PixelSteps<T>& steps,
+                  const typename PixelSteps<T>::Block& block, const Panel& panel, T* to) const {
+    const std::int64_t width = panel.vectors * N, count = min_of(width, columns_ - panel.first * N);
+    const std::int64_t column_stride = back_ ? shape_.taps : shape_.products();
+    const std::int64_t depth_stride = back_ ? shape_.products() : shape_.taps;
+    const T* from = weight_ + group * shape_.filters * shape_.products() + panel.first * N * column_stride;
+    std::int64_t c = block.channel, tap = steps.joined ? block.first * x.count : block.first / steps.parts;
+    for (std::int64_t k = 0; k < block.steps(); ++k, to += width) {
+      const std::int64_t r = back_ ? y.count - 1 - tap / x.count : tap / x.count;
+      const std::int64_t s = back_ ? x.count - 1 - tap % x.count : tap % x.count;
+      const T* at = from + c * depth_stride + (y.first + r * y.step) * shape_.x.kernel + x.first + s * x.step;
+      for (std::int64_t j = 0; j < count; ++j) to[j] = at[j * column_stride];
+      for (std::int64_t j = count; j < width; ++j) to[j] = T{0};
+      if (++c == depth_) c = 0, ++tap;
+    }
+  }
+
+  // Where the taps of each pixel begin.
+  struct Firsts {
+    std::int64_t row[kPixels], column[kPixels];
+    std::int64_t count;
+  };
+
+  // Panels [begin, end) of one block of a phase's pixels.
+  void pixels(std::int64_t item, const Phase& phase, std::int64_t index, std::int64_t begin, std::int64_t end,
+              int worker) const {
+    const std::int64_t all = phase.pixels();
+    const std::int64_t even = round_up(ceil_div(all, max_of(1, ceil_div(all, kPixels))), kTileRows);
+    const std::int64_t first = index * even;
+    if (first >= all) return;
+    std::byte* memory = executor_.workspace() + worker * buffers_.bytes();
+    auto** lines = reinterpret_cast<const T**>(memory);
+    T* zeros = reinterpret_cast<T*>(memory + buffers_.lines_bytes());
+    for (std::int64_t i = 0; i < PixelSteps<T>::kMost; ++i) zeros[i] = T{0};
+    T* base = output_ + (result_.item(item) - result_.base);
+    T* to[kApart];
+    Firsts firsts;
+    firsts.count = min_of(even, all - first);
+    std::int64_t row = first / phase.x.output, column = first % phase.x.output;
+    for (std::int64_t i = 0; i < firsts.count; ++i) {
+      firsts.row[i] = phase.y.first(row);
+      firsts.column[i] = phase.x.first(column);
+      to[i] = base + ((phase.first_row + row * stride_.h) * result_width() + phase.first_column + column * stride_.w) *
+                         result_.pixel_stride;
+      if (++column == phase.x.output) column = 0, ++row;
+    }
+    for (std::int64_t i = firsts.count; i < firsts.count + 8; ++i) to[i] = to[0];
+    const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_);
+    for (std::int64_t b = 0; b < steps.blocks; ++b) {
+      const auto block = steps.block(b);
+      find_lines(source_.item(item), phase, firsts, steps, block, lines, zeros);
+      const PixelRuns<T> runs{lines, kApart, block.runs, block.length};
+      for (std::int64_t p = begin; p < end; ++p) {
+        const Panel panel = this->panel(p);
+        const T* weights = packed_panel(item % shape_.groups, phase.rows, phase.columns, block, panel);
+        TileOut<T> out{};
+        out.row_stride = result_.pixel_stride;
+        out.rows = firsts.count;
+        out.columns = static_cast<int>(min_of(panel.vectors * N, columns_ - panel.first * N));
+        out.add = b > 0;
+        if (bias_ != nullptr) out.column_bias = bias_ + item % shape_.groups * columns_ + panel.first * N;
+        if (b + 1 == steps.blocks) out.clamp = clamp_;
+        multiply(runs, weights, static_cast<int>(panel.vectors), to, panel.first * N, out);
+      }
+    }
+  }
+
+  // lines[run * kApart + i]: where pixel i reads the steps of a run.
+  void find_lines(const T* source, const Phase& phase, const Firsts& firsts, const PixelSteps<T>& steps,
+                  const typename PixelSteps<T>::Block& block, const T** lines, T* zeros) const {
+    const std::int64_t pitch = source_.pixel_stride, length = phase.x.input;
+    const bool neighbours = steps.joined && phase.x.dilation == 1 && pitch == depth_;
+    const std::int64_t reach = steps.joined ? (steps.columns - 1) * phase.x.dilation : 0;
+    T* copy = zeros + PixelSteps<T>::kMost;
+    for (std::int64_t run = 0; run < block.runs; ++run, lines += kApart) {
+      const std::int64_t tap = steps.joined ? (block.first + run) * steps.columns : (block.first + run) / steps.parts;
+      const std::int64_t down = tap / steps.columns * phase.y.dilation, right = tap % steps.columns * phase.x.dilation;
+      for (std::int64_t i = 0; i < firsts.count; ++i) {
+        const std::int64_t y = firsts.row[i] + down, x = firsts.column[i] + right;
+        const bool above = y >= 0 && y < phase.y.input, inside = x >= 0 && x + reach < length;
+        const T* at = source + (y * length + x) * pitch + block.channel;
+        if (!above || (!inside && !steps.joined)) {
+          at = zeros;
+        } else if (steps.joined && !(neighbours && inside)) {
+          copy_taps(at, x, phase.x, copy);
+          at = copy;
+          copy += block.length;
+        }
+        lines[i] = at;
+      }
+      for (std::int64_t i = firsts.count; i < firsts.count + 8; ++i) lines[i] = lines[0];
+    }
+  }
+
+  // The channels under a row of taps, the first of which is at column x, with zeros for padding. Whole vectors, the
+  // excess of which is overwritten.
+  void copy_taps(const T* from, std::int64_t x, const Axis& axis, T* to) const {
+    for (std::int64_t s = 0; s < axis.kernel; ++s, to += depth_) {
+      const std::int64_t column = x + s * axis.dilation;
+      const T* at = from + s * axis.dilation * source_.pixel_stride;
+      const bool inside = column >= 0 && column < axis.input;
+      for (std::int64_t c = 0; c < depth_; c += N) {
+        const auto left = static_cast<int>(min_of(N, depth_ - c));
+        (inside ? Lanes<N, false>{left}.load(at + c) : Pack<T, N>(T{0})).write(to + c);
+      }
+    }
+  }
+
+  RECEPTIVE_FN void multiply(const PixelRuns<T>& runs, const T* weights, int vectors, T* const* to, std::int64_t column,
+                             TileOut<T> out) const {
+    // Few vectors: more rows, so that there are enough sums to hide latencies.
+    constexpr int kTwo = kTileRows < 8 ? 6 : kTileRows;
+    switch (vectors) {
+      case 1:
+        return tiles<8, 1>(runs, weights, to, column, out);
+      case 2:
+        return tiles<kTwo, 2>(runs, weights, to, column, out);
+      default:
+        return tiles<kTileRows, 3>(runs, weights, to, column, out);
+    }
+  }
+
+  template <int R, int NV>
+  void tiles(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column, TileOut<T> out) const {
+    for (std::int64_t left = out.rows; left > 0; left -= R, to += R, runs.lines += R) {
+      out.rows = min_of(R, left);
+      out.c = *to + column;
+      pixel_kernel<T, R, NV>(runs, weights, to, column, out);
+      if (out.clamp.any) clamp_tile(out);
+    }
+  }
+
+  const X& executor_;
+  ConvShape shape_;
+  bool back_;
+  Pair stride_;  // of the result's pixels in a phase
+  Planes<T> source_;
+  Planes<T> result_;
+  T* output_;
+  const T* weight_;
+  const T* bias_;
+  Clamp<T> clamp_;
+  PackedRows<T> packed_;
+  Buffers buffers_;
+  std::int64_t depth_, columns_;  // of a group: what is summed over, and the result's channels
+  std::int64_t vectors_, panels_;
+  bool parallel_;
+};
+
+}  // namespace receptive::RECEPTIVE_TARGET
