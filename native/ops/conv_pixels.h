@@ -25,7 +25,7 @@ struct PixelRuns {
 
 // R pixels x NV vectors; `to` are the pixels' results, of which the tile writes those from `column` on.
 template <class T, int R, int NV>
-__attribute__((noinline)) void pixel_kernel(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column,
+__attribute__((noinline, noclone)) void pixel_kernel(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column,
                                             TileOut<T> out) {
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
