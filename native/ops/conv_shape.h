@@ -44,6 +44,7 @@ struct ConvShape {
   std::int64_t channels, filters;  // of one group
   std::int64_t taps;               // R * S
   std::int64_t in_pixels, out_pixels;
+  bool nhwc;
   std::int64_t in_channel_stride, in_pixel_stride, out_channel_stride, out_pixel_stride;
 
   RECEPTIVE_FN explicit ConvShape(const ConvAttrs& a)
@@ -56,6 +57,7 @@ struct ConvShape {
         taps(a.kernel.h * a.kernel.w),
         in_pixels(a.height * a.width),
         out_pixels(a.output.h * a.output.w),
+        nhwc(a.nhwc),
         in_channel_stride(a.nhwc ? 1 : in_pixels),
         in_pixel_stride(a.nhwc ? a.channels : 1),
         out_channel_stride(a.nhwc ? 1 : out_pixels),
