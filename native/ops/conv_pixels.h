@@ -138,10 +138,11 @@ class PixelProduct {
     const std::int64_t wanted = executor_.threads() > 1 ? ceil_div(3 * executor_.threads(), tasks) : 1;
     const std::int64_t parts = min_of(wanted, panels_);
     executor_.for_each(tasks * parts, parallel_, [&](std::int64_t index, int worker) {
-      const std::int64_t part = index % parts, task = index / parts;
-      const std::int64_t of = task / blocks % phases;
-      pixels(task / blocks / phases, phase(of / across, of % across), task % blocks, panels_ * part / parts,
-             panels_ * (part + 1) / parts, worker);
+      // The groups of the same pixels follow each other, for their channels share lines of memory.
+      const std::int64_t part = index % parts, group = index / parts % shape_.groups;
+      const std::int64_t task = index / parts / shape_.groups, of = task / blocks % phases;
+      pixels(task / blocks / phases * shape_.groups + group, phase(of / across, of % across), task % blocks,
+             panels_ * part / parts, panels_ * (part + 1) / parts, worker);
     });
   }
 
@@ -156,7 +157,7 @@ class PixelProduct {
     RECEPTIVE_FN Buffers(const ConvShape& s, bool back) {
       const std::int64_t depth = back ? s.filters : s.channels;
       runs = PixelSteps<T>::most_runs(s.taps, depth);
-      copied = depth <= PixelSteps<T>::kFew ? (kPixels + 1) * PixelSteps<T>::kMost + N : PixelSteps<T>::kMost;
+      copied = PixelSteps<T>::kMost + (depth <= PixelSteps<T>::kFew ? kMostBand + N : 0);
     }
     RECEPTIVE_FN std::int64_t lines_bytes() const {
       return runs * kApart * static_cast<std::int64_t>(sizeof(const T*));
@@ -166,6 +167,7 @@ class PixelProduct {
     }
   };
   static constexpr std::int64_t kApart = kPixels + 8;
+  static constexpr std::int64_t kMostBand = kPixels * PixelSteps<T>::kMost;
 
   // Pixels of the result at distances of the strides, as the output of a forward convolution over some of the taps.
   struct Phase {
@@ -274,9 +276,12 @@ class PixelProduct {
     }
     for (std::int64_t i = firsts.count; i < firsts.count + 8; ++i) to[i] = to[0];
     const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_);
+    T* rest = zeros + PixelSteps<T>::kMost;
+    Source source{source_.item(item), source_.pixel_stride, phase.y.input, phase.x.input, 0, 0};
+    if (steps.joined && source.pitch != depth_ && phase.x.dilation == 1) copy_band(phase, firsts, source, rest);
     for (std::int64_t b = 0; b < steps.blocks; ++b) {
       const auto block = steps.block(b);
-      find_lines(source_.item(item), phase, firsts, steps, block, lines, zeros);
+      find_lines(source, phase, firsts, steps, block, lines, zeros, rest);
       const PixelRuns<T> runs{lines, kApart, block.runs, block.length};
       for (std::int64_t p = begin; p < end; ++p) {
         const Panel panel = this->panel(p);
@@ -293,26 +298,51 @@ class PixelProduct {
     }
   }
 
-  // lines[run * kApart + i]: where pixel i reads the steps of a run.
-  void find_lines(const T* source, const Phase& phase, const Firsts& firsts, const PixelSteps<T>& steps,
-                  const typename PixelSteps<T>::Block& block, const T** lines, T* zeros) const {
-    const std::int64_t pitch = source_.pixel_stride, length = phase.x.input;
-    const bool neighbours = steps.joined && phase.x.dilation == 1 && pitch == depth_;
+  // What the taps read: rows and columns from (row, column) on.
+  struct Source {
+    const T* base;
+    std::int64_t pitch, height, width;
+    std::int64_t row, column;
+  };
+
+  // The part of the source that the pixels' taps read, with its padding, so that the few channels of a group are
+  // neighbours; where that is not more than there is room for.
+  void copy_band(const Phase& phase, const Firsts& firsts, Source& source, T*& to) const {
+    const std::int64_t end = firsts.count - 1;
+    const bool whole = firsts.row[0] != firsts.row[end];
+    const std::int64_t top = firsts.row[0], left = whole ? phase.x.first(0) : firsts.column[0];
+    const std::int64_t right = whole ? phase.x.first(phase.x.output - 1) : firsts.column[end];
+    const std::int64_t rows = firsts.row[end] - top + (phase.y.kernel - 1) * phase.y.dilation + 1;
+    const std::int64_t columns = right - left + phase.x.kernel;
+    if (rows > kMostBand || columns > kMostBand || rows * columns * depth_ > kMostBand) return;
+    const Source from = source;
+    source = Source{to, depth_, rows, columns, top, left};
+    for (std::int64_t y = top; y < top + rows; ++y, to += columns * depth_) {
+      const bool inside = y >= 0 && y < from.height;
+      copy_taps(from.base + (y * from.width + left) * from.pitch, from.pitch, inside ? left : from.width, from.width,
+                columns, to);
+    }
+  }
+
+  // lines[run * kApart + i]: where pixel i reads the steps of a run. `to`: room for what has to be copied.
+  void find_lines(const Source& source, const Phase& phase, const Firsts& firsts, const PixelSteps<T>& steps,
+                  const typename PixelSteps<T>::Block& block, const T** lines, const T* zeros, T* to) const {
+    const bool neighbours = steps.joined && phase.x.dilation == 1 && source.pitch == depth_;
     const std::int64_t reach = steps.joined ? (steps.columns - 1) * phase.x.dilation : 0;
-    T* copy = zeros + PixelSteps<T>::kMost;
     for (std::int64_t run = 0; run < block.runs; ++run, lines += kApart) {
       const std::int64_t tap = steps.joined ? (block.first + run) * steps.columns : (block.first + run) / steps.parts;
-      const std::int64_t down = tap / steps.columns * phase.y.dilation, right = tap % steps.columns * phase.x.dilation;
+      const std::int64_t down = tap / steps.columns * phase.y.dilation - source.row;
+      const std::int64_t right = tap % steps.columns * phase.x.dilation - source.column;
       for (std::int64_t i = 0; i < firsts.count; ++i) {
         const std::int64_t y = firsts.row[i] + down, x = firsts.column[i] + right;
-        const bool above = y >= 0 && y < phase.y.input, inside = x >= 0 && x + reach < length;
-        const T* at = source + (y * length + x) * pitch + block.channel;
+        const bool above = y >= 0 && y < source.height, inside = x >= 0 && x + reach < source.width;
+        const T* at = source.base + (y * source.width + x) * source.pitch + block.channel;
         if (!above || (!inside && !steps.joined)) {
           at = zeros;
         } else if (steps.joined && !(neighbours && inside)) {
-          copy_taps(at, x, phase.x, copy);
-          at = copy;
-          copy += block.length;
+          copy_taps(at, phase.x.dilation * source.pitch, x, source.width, steps.columns, to, phase.x.dilation);
+          at = to;
+          to += block.length;
         }
         lines[i] = at;
       }
@@ -320,16 +350,19 @@ class PixelProduct {
     }
   }
 
-  // The channels under a row of taps, the first of which is at column x, with zeros for padding. Whole vectors, the
-  // excess of which is overwritten.
-  void copy_taps(const T* from, std::int64_t x, const Axis& axis, T* to) const {
-    for (std::int64_t s = 0; s < axis.kernel; ++s, to += depth_) {
-      const std::int64_t column = x + s * axis.dilation;
-      const T* at = from + s * axis.dilation * source_.pixel_stride;
-      const bool inside = column >= 0 && column < axis.input;
-      for (std::int64_t c = 0; c < depth_; c += N) {
-        const auto left = static_cast<int>(min_of(N, depth_ - c));
-        (inside ? Lanes<N, false>{left}.load(at + c) : Pack<T, N>(T{0})).write(to + c);
+  // The channels of pixels from column x on, `dilation` columns and `pitch` elements apart, with zeros for those beside
+  // [0, width). Whole vectors, the excess of which is overwritten.
+  void copy_taps(const T* from, std::int64_t pitch, std::int64_t x, std::int64_t width, std::int64_t count, T* to,
+                 std::int64_t dilation = 1) const {
+    const std::int64_t whole = depth_ / N * N;
+    const memory::LaneRange<T, N> rest(0, static_cast<int>(depth_ - whole));
+    const Pack<T, N> zeros(T{0});
+    for (std::int64_t s = 0; s < count; ++s, to += depth_, from += pitch, x += dilation) {
+      if (x >= 0 && x < width) {
+        for (std::int64_t c = 0; c < whole; c += N) Pack<T, N>::read(from + c).write(to + c);
+        if (whole < depth_) rest.load(from + whole, zeros).write(to + whole);
+      } else {
+        for (std::int64_t c = 0; c < depth_; c += N) zeros.write(to + c);
       }
     }
   }
