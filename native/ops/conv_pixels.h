@@ -47,6 +47,55 @@ __attribute__((noinline, noclone)) void pixel_kernel(PixelRuns<T> runs, const T*
   write_tile<T, R, NV>(acc, out, [to, column](int i) RECEPTIVE_INLINE_LAMBDA { return to[i] + column; });
 }
 
+// Where each group has one channel and one filter, the channels are the columns and every product is its own: R pixels
+// times the channels [column, column + out.columns), of which a run's weights are `pitch` elements further on.
+template <class T, int R>
+__attribute__((noinline, noclone)) void channel_kernel(PixelRuns<T> runs, const T* weights, std::int64_t pitch,
+                                                       T* const* to, std::int64_t column, TileOut<T> out) {
+  constexpr int L = kLanes<T>;
+  const auto tile = [&](auto vectors, auto lanes) RECEPTIVE_INLINE_LAMBDA {
+    constexpr int NV = decltype(vectors)::value;
+    using P = Pack<T, L>;
+    P acc[R][NV];
+#pragma GCC unroll 24
+    for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 3
+      for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
+    }
+    const T* const* lines = runs.lines;
+    const T* filters = weights;
+    // What the next tile reads first, mostly.
+    const T* const* last = lines + (runs.runs - 1) * runs.apart;
+    for (int i = 0; i < R && runs.runs > 0; ++i) {
+      __builtin_prefetch(last[i] + column + R * pitch, 0, 3);
+      __builtin_prefetch(to[i] + column + R * pitch, 1, 3);
+    }
+    for (std::int64_t run = 0; run < runs.runs; ++run, lines += runs.apart, filters += pitch) {
+#pragma GCC unroll 24
+      for (int i = 0; i < R; ++i) {
+        const T* line = lines[i] + column;
+#pragma GCC unroll 3
+        for (int v = 0; v < NV; ++v) acc[i][v] = lanes.load(line + v * L) * lanes.load(filters + v * L) + acc[i][v];
+      }
+    }
+#pragma GCC unroll 24
+    for (int i = 0; i < R; ++i) {
+      if (i >= out.rows) break;
+#pragma GCC unroll 3
+      for (int v = 0; v < NV; ++v) {
+        if (out.column_bias != nullptr) acc[i][v] += lanes.load(out.column_bias + v * L);
+        lanes.store(to[i] + column + v * L, acc[i][v]);
+      }
+    }
+    weights += NV * L, column += NV * L, out.columns -= NV * L;
+    if (out.column_bias != nullptr) out.column_bias += NV * L;
+  };
+  using std::integral_constant;
+  while (out.columns >= 2 * L) tile(integral_constant<int, 2>{}, Lanes<L, true>{});
+  while (out.columns >= L) tile(integral_constant<int, 1>{}, Lanes<L, true>{});
+  if (out.columns > 0) tile(integral_constant<int, 1>{}, Lanes<L, false>{out.columns});
+}
+
 // The steps of one class of taps, in blocks.
 template <class T>
 struct PixelSteps {
@@ -60,7 +109,13 @@ struct PixelSteps {
   std::int64_t together;  // units of a block
   std::int64_t blocks;
 
-  RECEPTIVE_FN PixelSteps(std::int64_t r, std::int64_t s, std::int64_t channels) : rows(r), columns(s), depth(channels) {
+  // `whole`: all channels of a tap are a unit, and there is one block.
+  RECEPTIVE_FN PixelSteps(std::int64_t r, std::int64_t s, std::int64_t channels, bool whole)
+      : rows(r), columns(s), depth(channels) {
+    if (whole) {
+      joined = false, parts = 1, unit = depth, units = together = rows * columns, blocks = 1;
+      return;
+    }
     joined = depth <= kFew && columns * depth <= kMost;
     parts = max_of(1, ceil_div(depth, kMost));
     unit = joined ? columns * depth : ceil_div(depth, parts);
@@ -94,6 +149,7 @@ class PixelProduct {
   static std::int64_t packed_bytes(const ConvAttrs& a, bool back) {
     const ConvShape s(a);
     const std::int64_t columns = back ? s.channels : s.filters, depth = back ? s.filters : s.channels;
+    if (is_channelwise(s)) return s.taps * s.groups * static_cast<std::int64_t>(sizeof(T));
     return s.groups * s.taps * depth * round_up(columns, N) * static_cast<std::int64_t>(sizeof(T));
   }
   RECEPTIVE_FN static bool fits(const ConvAttrs& a, bool back) { return a.nhwc && (!back || few_phases(a)); }
@@ -117,10 +173,12 @@ class PixelProduct {
         clamp_(clamp_of<T>(a)),
         packed_(packed),
         buffers_(shape_, back),
-        depth_(back ? shape_.filters : shape_.channels),
-        columns_(back ? shape_.channels : shape_.filters),
+        channelwise_(is_channelwise(shape_)),
+        groups_(channelwise_ ? 1 : shape_.groups),
+        depth_(channelwise_ ? shape_.groups : back ? shape_.filters : shape_.channels),
+        columns_(channelwise_ ? shape_.groups : back ? shape_.channels : shape_.filters),
         vectors_(ceil_div(columns_, N)),
-        panels_(ceil_div(vectors_, kTileVectors)) {
+        panels_(ceil_div(vectors_, channelwise_ ? kChannelVectors : kTileVectors)) {
     const double flops = 2.0 * static_cast<double>(shape_.images * shape_.groups * shape_.out_pixels) *
                          static_cast<double>(shape_.filters * shape_.products());
     parallel_ = flops > 1e6;
@@ -128,7 +186,7 @@ class PixelProduct {
 
   void run() const {
     const Phase largest = phase(0, 0);
-    const std::int64_t items = shape_.images * shape_.groups;
+    const std::int64_t items = shape_.images * groups_;
     if (items * columns_ * largest.pixels() == 0) return;
     if (!packed_.ready) pack_weights();
     const std::int64_t across = min_of(stride_.w, result_width()), phases = min_of(stride_.h, result_height()) * across;
@@ -139,8 +197,8 @@ class PixelProduct {
     const std::int64_t parts = min_of(wanted, panels_);
     executor_.for_each(tasks * parts, parallel_, [&](std::int64_t index, int worker) {
       // The groups of the same pixels follow each other, for their channels share lines of memory.
-      const std::int64_t part = index % parts, group = index / parts % shape_.groups;
-      const std::int64_t task = index / parts / shape_.groups, of = task / blocks % phases;
+      const std::int64_t part = index % parts, group = index / parts % groups_;
+      const std::int64_t task = index / parts / groups_, of = task / blocks % phases;
       pixels(task / blocks / phases * shape_.groups + group, phase(of / across, of % across), task % blocks,
              panels_ * part / parts, panels_ * (part + 1) / parts, worker);
     });
@@ -148,7 +206,13 @@ class PixelProduct {
 
  private:
   static constexpr int N = kLanes<T>;
+  static constexpr int kChannelVectors = 64;   // of a panel, channelwise
   static constexpr std::int64_t kPixels = 96;  // of a task; the table has room for a tile more
+
+  // Every channel a group of its own, and few enough taps for a table of all of them.
+  RECEPTIVE_FN static bool is_channelwise(const ConvShape& s) {
+    return s.channels == 1 && s.filters == 1 && s.groups > 1 && s.taps <= 128;
+  }
 
   // What a worker needs.
   struct Buffers {
@@ -156,6 +220,10 @@ class PixelProduct {
 
     RECEPTIVE_FN Buffers(const ConvShape& s, bool back) {
       const std::int64_t depth = back ? s.filters : s.channels;
+      if (is_channelwise(s)) {
+        runs = s.taps, copied = round_up(max_of(s.groups, PixelSteps<T>::kMost), N);
+        return;
+      }
       runs = PixelSteps<T>::most_runs(s.taps, depth);
       copied = PixelSteps<T>::kMost + (depth <= PixelSteps<T>::kFew ? kMostBand + N : 0);
     }
@@ -211,18 +279,23 @@ class PixelProduct {
   RECEPTIVE_FN T* packed_panel(std::int64_t group, const TapClass& y, const TapClass& x,
                                const typename PixelSteps<T>::Block& block, const Panel& panel) const {
     const std::int64_t taps = group * shape_.taps + y.before * shape_.x.kernel + y.count * x.before;
+    if (channelwise_) return packed_.data + taps * depth_ + panel.first * N;
     return packed_.data + (taps * depth_ + block.before) * vectors_ * N + panel.first * N * block.steps();
   }
 
   void pack_weights() const {
     const std::int64_t classes = stride_.h * stride_.w;
-    executor_.for_each(shape_.groups * classes * panels_, parallel_, [&](std::int64_t task, int) {
+    executor_.for_each(groups_ * classes * panels_, parallel_, [&](std::int64_t task, int) {
       const std::int64_t group = task / panels_ / classes, of = task / panels_ % classes;
       const TapClass y = taps(shape_.y, of / stride_.w), x = taps(shape_.x, of % stride_.w);
-      const PixelSteps<T> steps(y.count, x.count, depth_);
+      const PixelSteps<T> steps(y.count, x.count, depth_, channelwise_);
       for (std::int64_t i = 0; i < steps.blocks && steps.units > 0; ++i) {
         const auto block = steps.block(i);
         const Panel columns = panel(task % panels_);
+        if (channelwise_) {
+          pack_channels(y, x, columns, packed_panel(0, y, x, block, columns));
+          continue;
+        }
         pack_panel(group, y, x, steps, block, columns, packed_panel(group, y, x, block, columns));
       }
     });
@@ -236,13 +309,25 @@ class PixelProduct {
     const T* from = weight_ + group * shape_.filters * shape_.products() + panel.first * N * column_stride;
     std::int64_t c = block.channel, tap = steps.joined ? block.first * x.count : block.first / steps.parts;
     for (std::int64_t k = 0; k < block.steps(); ++k, to += width) {
-      const std::int64_t r = back_ ? y.count - 1 - tap / x.count : tap / x.count;
-      const std::int64_t s = back_ ? x.count - 1 - tap % x.count : tap % x.count;
-      const T* at = from + c * depth_stride + (y.first + r * y.step) * shape_.x.kernel + x.first + s * x.step;
+      const T* at = from + c * depth_stride + tap_of(y, x, tap);
       for (std::int64_t j = 0; j < count; ++j) to[j] = at[j * column_stride];
       for (std::int64_t j = count; j < width; ++j) to[j] = T{0};
       if (++c == depth_) c = 0, ++tap;
     }
+  }
+
+  void pack_channels(const TapClass& y, const TapClass& x, const Panel& panel, T* to) const {
+    const std::int64_t count = min_of(panel.vectors * N, columns_ - panel.first * N);
+    for (std::int64_t tap = 0; tap < y.count * x.count; ++tap, to += depth_) {
+      const T* from = weight_ + panel.first * N * shape_.taps + tap_of(y, x, tap);
+      for (std::int64_t c = 0; c < count; ++c) to[c] = from[c * shape_.taps];
+    }
+  }
+
+  // Where the weights have the tap number `tap` of a class.
+  RECEPTIVE_FN std::int64_t tap_of(const TapClass& y, const TapClass& x, std::int64_t tap) const {
+    const std::int64_t of = back_ ? y.count * x.count - 1 - tap : tap;
+    return (y.first + of / x.count * y.step) * shape_.x.kernel + x.first + of % x.count * x.step;
   }
 
   // Where the taps of each pixel begin.
@@ -261,7 +346,7 @@ class PixelProduct {
     std::byte* memory = executor_.workspace() + worker * buffers_.bytes();
     auto** lines = reinterpret_cast<const T**>(memory);
     T* zeros = reinterpret_cast<T*>(memory + buffers_.lines_bytes());
-    for (std::int64_t i = 0; i < PixelSteps<T>::kMost; ++i) zeros[i] = T{0};
+    for (std::int64_t i = 0; i < max_of(channelwise_ ? depth_ : 0, PixelSteps<T>::kMost); ++i) zeros[i] = T{0};
     T* base = output_ + (result_.item(item) - result_.base);
     T* to[kApart];
     Firsts firsts;
@@ -275,7 +360,7 @@ class PixelProduct {
       if (++column == phase.x.output) column = 0, ++row;
     }
     for (std::int64_t i = firsts.count; i < firsts.count + 8; ++i) to[i] = to[0];
-    const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_);
+    const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_, channelwise_);
     T* rest = zeros + PixelSteps<T>::kMost;
     Source source{source_.item(item), source_.pixel_stride, phase.y.input, phase.x.input, 0, 0};
     if (steps.joined && source.pitch != depth_ && phase.x.dilation == 1) copy_band(phase, firsts, source, rest);
@@ -318,9 +403,7 @@ class PixelProduct {
     const Source from = source;
     source = Source{to, depth_, rows, columns, top, left};
     for (std::int64_t y = top; y < top + rows; ++y, to += columns * depth_) {
-      const bool inside = y >= 0 && y < from.height;
-      copy_taps(from.base + (y * from.width + left) * from.pitch, from.pitch, inside ? left : from.width, from.width,
-                columns, to);
+      copy_taps(from, y, left, columns, 1, to);
     }
   }
 
@@ -336,11 +419,11 @@ class PixelProduct {
       for (std::int64_t i = 0; i < firsts.count; ++i) {
         const std::int64_t y = firsts.row[i] + down, x = firsts.column[i] + right;
         const bool above = y >= 0 && y < source.height, inside = x >= 0 && x + reach < source.width;
-        const T* at = source.base + (y * source.width + x) * source.pitch + block.channel;
-        if (!above || (!inside && !steps.joined)) {
-          at = zeros;
-        } else if (steps.joined && !(neighbours && inside)) {
-          copy_taps(at, phase.x.dilation * source.pitch, x, source.width, steps.columns, to, phase.x.dilation);
+        const T* at = zeros;
+        if (above && inside && (neighbours || !steps.joined)) {
+          at = source.base + (y * source.width + x) * source.pitch + block.channel;
+        } else if (above && steps.joined) {
+          copy_taps(source, y, x, steps.columns, phase.x.dilation, to);
           at = to;
           to += block.length;
         }
@@ -350,15 +433,17 @@ class PixelProduct {
     }
   }
 
-  // The channels of pixels from column x on, `dilation` columns and `pitch` elements apart, with zeros for those beside
-  // [0, width). Whole vectors, the excess of which is overwritten.
-  void copy_taps(const T* from, std::int64_t pitch, std::int64_t x, std::int64_t width, std::int64_t count, T* to,
-                 std::int64_t dilation = 1) const {
+  // The channels of `count` pixels of row y from column x on, `step` columns apart, with zeros for padding. Whole
+  // vectors, the excess of which is overwritten.
+  void copy_taps(const Source& source, std::int64_t y, std::int64_t x, std::int64_t count, std::int64_t step,
+                 T* to) const {
     const std::int64_t whole = depth_ / N * N;
     const memory::LaneRange<T, N> rest(0, static_cast<int>(depth_ - whole));
     const Pack<T, N> zeros(T{0});
-    for (std::int64_t s = 0; s < count; ++s, to += depth_, from += pitch, x += dilation) {
-      if (x >= 0 && x < width) {
+    const bool inside = y >= 0 && y < source.height;
+    for (std::int64_t s = 0; s < count; ++s, to += depth_, x += step) {
+      if (inside && x >= 0 && x < source.width) {
+        const T* from = source.base + (y * source.width + x) * source.pitch;
         for (std::int64_t c = 0; c < whole; c += N) Pack<T, N>::read(from + c).write(to + c);
         if (whole < depth_) rest.load(from + whole, zeros).write(to + whole);
       } else {
@@ -369,24 +454,32 @@ class PixelProduct {
 
   RECEPTIVE_FN void multiply(const PixelRuns<T>& runs, const T* weights, int vectors, T* const* to, std::int64_t column,
                              TileOut<T> out) const {
+    if (channelwise_) {
+      return tiles<4>(runs, to, column, out, [&](const PixelRuns<T>& of, T* const* rows, const TileOut<T>& tile) {
+        channel_kernel<T, 4>(of, weights, depth_, rows, column, tile);
+      });
+    }
     // Few vectors: more rows, so that there are enough sums to hide latencies.
     constexpr int kTwo = kTileRows < 8 ? 6 : kTileRows;
-    switch (vectors) {
-      case 1:
-        return tiles<8, 1>(runs, weights, to, column, out);
-      case 2:
-        return tiles<kTwo, 2>(runs, weights, to, column, out);
-      default:
-        return tiles<kTileRows, 3>(runs, weights, to, column, out);
-    }
+    const auto with = [&](auto r, auto nv) RECEPTIVE_INLINE_LAMBDA {
+      constexpr int R = decltype(r)::value, NV = decltype(nv)::value;
+      tiles<R>(runs, to, column, out, [&](const PixelRuns<T>& of, T* const* rows, const TileOut<T>& tile)
+                                          RECEPTIVE_INLINE_LAMBDA {
+        pixel_kernel<T, R, NV>(of, weights, rows, column, tile);
+      });
+    };
+    using std::integral_constant;
+    if (vectors == 1) return with(integral_constant<int, 8>{}, integral_constant<int, 1>{});
+    if (vectors == 2) return with(integral_constant<int, kTwo>{}, integral_constant<int, 2>{});
+    with(integral_constant<int, kTileRows>{}, integral_constant<int, 3>{});
   }
 
-  template <int R, int NV>
-  void tiles(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column, TileOut<T> out) const {
+  template <int R, class Kernel>
+  RECEPTIVE_FN void tiles(PixelRuns<T> runs, T* const* to, std::int64_t column, TileOut<T> out, Kernel kernel) const {
     for (std::int64_t left = out.rows; left > 0; left -= R, to += R, runs.lines += R) {
       out.rows = min_of(R, left);
       out.c = *to + column;
-      pixel_kernel<T, R, NV>(runs, weights, to, column, out);
+      kernel(runs, to, out);
       if (out.clamp.any) clamp_tile(out);
     }
   }
@@ -403,6 +496,8 @@ class PixelProduct {
   Clamp<T> clamp_;
   PackedRows<T> packed_;
   Buffers buffers_;
+  bool channelwise_;
+  std::int64_t groups_;           // computed one by one
   std::int64_t depth_, columns_;  // of a group: what is summed over, and the result's channels
   std::int64_t vectors_, panels_;
   bool parallel_;
