@@ -57,13 +57,18 @@ RECEPTIVE_FN void write_tile(const Pack<T, kLanes<T>> (&acc)[kRows][NV], const T
     }
     return;
   }
+  T part[kRows * NV * L];  // a loop over registers would be as much code again as everything else
 #pragma GCC unroll 24
   for (int i = 0; i < kRows; ++i) {
-    if (i >= out.rows) return;
 #pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) {
+    for (int v = 0; v < NV; ++v) acc[i][v].write(part + (i * NV + v) * L);
+  }
+#pragma GCC unroll 1
+  for (int i = 0; i < out.rows; ++i) {
+#pragma GCC unroll 1
+    for (int v = 0; v * L < out.columns; ++v) {
       const int active = out.columns - v * L;
-      if (active > 0) write(i, v, acc[i][v], Lanes<L, false>{active < L ? active : L});
+      write(i, v, P::read(part + (i * NV + v) * L), Lanes<L, false>{active < L ? active : L});
     }
   }
 }

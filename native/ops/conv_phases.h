@@ -17,7 +17,7 @@ struct TapClass {
   std::int64_t first, count, step;
   std::int64_t before;  // taps of the classes with a smaller remainder
 
-  RECEPTIVE_FN TapClass(const Axis& axis, std::int64_t remainder) : first(0), count(0), step(1), before(0) {
+  RECEPTIVE_COLD TapClass(const Axis& axis, std::int64_t remainder) : first(0), count(0), step(1), before(0) {
     while (step * axis.dilation % axis.stride != 0) ++step;
     for (std::int64_t r = 0; r < min_of(step, axis.kernel); ++r) {
       const std::int64_t of = r * axis.dilation % axis.stride, taps = (axis.kernel - 1 - r) / step + 1;

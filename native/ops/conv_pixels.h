@@ -110,7 +110,7 @@ struct PixelSteps {
   std::int64_t blocks;
 
   // `whole`: all channels of a tap are a unit, and there is one block.
-  RECEPTIVE_FN PixelSteps(std::int64_t r, std::int64_t s, std::int64_t channels, bool whole)
+  RECEPTIVE_COLD PixelSteps(std::int64_t r, std::int64_t s, std::int64_t channels, bool whole)
       : rows(r), columns(s), depth(channels) {
     if (whole) {
       joined = false, parts = 1, unit = depth, units = together = rows * columns, blocks = 1;
@@ -149,7 +149,7 @@ class PixelProduct {
   static std::int64_t packed_bytes(const ConvAttrs& a, bool back) {
     const ConvShape s(a);
     const std::int64_t columns = back ? s.channels : s.filters, depth = back ? s.filters : s.channels;
-    if (is_channelwise(s)) return s.taps * s.groups * static_cast<std::int64_t>(sizeof(T));
+    if (s.channelwise) return s.taps * s.groups * static_cast<std::int64_t>(sizeof(T));
     return s.groups * s.taps * depth * round_up(columns, N) * static_cast<std::int64_t>(sizeof(T));
   }
   RECEPTIVE_FN static bool fits(const ConvAttrs& a, bool back) { return a.nhwc && (!back || few_phases(a)); }
@@ -173,12 +173,11 @@ class PixelProduct {
         clamp_(clamp_of<T>(a)),
         packed_(packed),
         buffers_(shape_, back),
-        channelwise_(is_channelwise(shape_)),
-        groups_(channelwise_ ? 1 : shape_.groups),
-        depth_(channelwise_ ? shape_.groups : back ? shape_.filters : shape_.channels),
-        columns_(channelwise_ ? shape_.groups : back ? shape_.channels : shape_.filters),
+        groups_(shape_.channelwise ? 1 : shape_.groups),
+        depth_(shape_.channelwise ? shape_.groups : back ? shape_.filters : shape_.channels),
+        columns_(shape_.channelwise ? shape_.groups : back ? shape_.channels : shape_.filters),
         vectors_(ceil_div(columns_, N)),
-        panels_(ceil_div(vectors_, channelwise_ ? kChannelVectors : kTileVectors)) {
+        panels_(ceil_div(vectors_, shape_.channelwise ? kChannelVectors : kTileVectors)) {
     const double flops = 2.0 * static_cast<double>(shape_.images * shape_.groups * shape_.out_pixels) *
                          static_cast<double>(shape_.filters * shape_.products());
     parallel_ = flops > 1e6;
@@ -209,18 +208,13 @@ class PixelProduct {
   static constexpr int kChannelVectors = 64;   // of a panel, channelwise
   static constexpr std::int64_t kPixels = 96;  // of a task; the table has room for a tile more
 
-  // Every channel a group of its own, and few enough taps for a table of all of them.
-  RECEPTIVE_FN static bool is_channelwise(const ConvShape& s) {
-    return s.channels == 1 && s.filters == 1 && s.groups > 1 && s.taps <= 128;
-  }
-
   // What a worker needs.
   struct Buffers {
     std::int64_t runs, copied;
 
     RECEPTIVE_FN Buffers(const ConvShape& s, bool back) {
       const std::int64_t depth = back ? s.filters : s.channels;
-      if (is_channelwise(s)) {
+      if (s.channelwise) {
         runs = s.taps, copied = round_up(max_of(s.groups, PixelSteps<T>::kMost), N);
         return;
       }
@@ -262,7 +256,7 @@ class PixelProduct {
     reverse.before = (reverse.kernel - 1) * reverse.dilation - reverse.before;
     return reverse;
   }
-  Phase phase(std::int64_t row, std::int64_t column) const {
+  RECEPTIVE_COLD Phase phase(std::int64_t row, std::int64_t column) const {
     const TapClass rows = taps(shape_.y, back_ ? (row + shape_.y.before) % shape_.y.stride : 0);
     const TapClass columns = taps(shape_.x, back_ ? (column + shape_.x.before) % shape_.x.stride : 0);
     return Phase{axis(shape_.y, rows, row), axis(shape_.x, columns, column), rows, columns, row, column};
@@ -279,7 +273,7 @@ class PixelProduct {
   RECEPTIVE_FN T* packed_panel(std::int64_t group, const TapClass& y, const TapClass& x,
                                const typename PixelSteps<T>::Block& block, const Panel& panel) const {
     const std::int64_t taps = group * shape_.taps + y.before * shape_.x.kernel + y.count * x.before;
-    if (channelwise_) return packed_.data + taps * depth_ + panel.first * N;
+    if (shape_.channelwise) return packed_.data + taps * depth_ + panel.first * N;
     return packed_.data + (taps * depth_ + block.before) * vectors_ * N + panel.first * N * block.steps();
   }
 
@@ -288,11 +282,11 @@ class PixelProduct {
     executor_.for_each(groups_ * classes * panels_, parallel_, [&](std::int64_t task, int) {
       const std::int64_t group = task / panels_ / classes, of = task / panels_ % classes;
       const TapClass y = taps(shape_.y, of / stride_.w), x = taps(shape_.x, of % stride_.w);
-      const PixelSteps<T> steps(y.count, x.count, depth_, channelwise_);
+      const PixelSteps<T> steps(y.count, x.count, depth_, shape_.channelwise);
       for (std::int64_t i = 0; i < steps.blocks && steps.units > 0; ++i) {
         const auto block = steps.block(i);
         const Panel columns = panel(task % panels_);
-        if (channelwise_) {
+        if (shape_.channelwise) {
           pack_channels(y, x, columns, packed_panel(0, y, x, block, columns));
           continue;
         }
@@ -346,7 +340,7 @@ class PixelProduct {
     std::byte* memory = executor_.workspace() + worker * buffers_.bytes();
     auto** lines = reinterpret_cast<const T**>(memory);
     T* zeros = reinterpret_cast<T*>(memory + buffers_.lines_bytes());
-    for (std::int64_t i = 0; i < max_of(channelwise_ ? depth_ : 0, PixelSteps<T>::kMost); ++i) zeros[i] = T{0};
+    for (std::int64_t i = 0; i < max_of(shape_.channelwise ? depth_ : 0, PixelSteps<T>::kMost); ++i) zeros[i] = T{0};
     T* base = output_ + (result_.item(item) - result_.base);
     T* to[kApart];
     Firsts firsts;
@@ -360,7 +354,7 @@ class PixelProduct {
       if (++column == phase.x.output) column = 0, ++row;
     }
     for (std::int64_t i = firsts.count; i < firsts.count + 8; ++i) to[i] = to[0];
-    const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_, channelwise_);
+    const PixelSteps<T> steps(phase.rows.count, phase.columns.count, depth_, shape_.channelwise);
     T* rest = zeros + PixelSteps<T>::kMost;
     Source source{source_.item(item), source_.pixel_stride, phase.y.input, phase.x.input, 0, 0};
     if (steps.joined && source.pitch != depth_ && phase.x.dilation == 1) copy_band(phase, firsts, source, rest);
@@ -435,7 +429,7 @@ class PixelProduct {
 
   // The channels of `count` pixels of row y from column x on, `step` columns apart, with zeros for padding. Whole
   // vectors, the excess of which is overwritten.
-  void copy_taps(const Source& source, std::int64_t y, std::int64_t x, std::int64_t count, std::int64_t step,
+  __attribute__((noinline)) void copy_taps(const Source& source, std::int64_t y, std::int64_t x, std::int64_t count, std::int64_t step,
                  T* to) const {
     const std::int64_t whole = depth_ / N * N;
     const memory::LaneRange<T, N> rest(0, static_cast<int>(depth_ - whole));
@@ -454,7 +448,7 @@ class PixelProduct {
 
   RECEPTIVE_FN void multiply(const PixelRuns<T>& runs, const T* weights, int vectors, T* const* to, std::int64_t column,
                              TileOut<T> out) const {
-    if (channelwise_) {
+    if (shape_.channelwise) {
       return tiles<4>(runs, to, column, out, [&](const PixelRuns<T>& of, T* const* rows, const TileOut<T>& tile) {
         channel_kernel<T, 4>(of, weights, depth_, rows, column, tile);
       });
@@ -496,7 +490,6 @@ class PixelProduct {
   Clamp<T> clamp_;
   PackedRows<T> packed_;
   Buffers buffers_;
-  bool channelwise_;
   std::int64_t groups_;           // computed one by one
   std::int64_t depth_, columns_;  // of a group: what is summed over, and the result's channels
   std::int64_t vectors_, panels_;

@@ -27,9 +27,9 @@ struct TapRuns {
 };
 
 // Taps x filters of one block: rows[i] is the line of tap i, `gradients` holds NV vectors per step. `sums`: NV vectors
-// per tap, of which the first `count` are written.
-template <class T, int R, int NV>
-__attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums, int count,
+// per tap, of which the first `count` are written. Not kBroadcast: a line holds NV vectors per step as well.
+template <class T, int R, int NV, bool kBroadcast = true>
+__attribute__((noinline, noclone)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums, int count,
                                           bool add) {
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
@@ -42,7 +42,7 @@ __attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, co
     for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
   }
   for (int run = 0; run < runs.runs; ++run) {
-    gradients = add_products<T, R, NV>(acc, lines, runs.starts[run], runs.length, runs.stride, gradients);
+    gradients = add_products<T, R, NV, kBroadcast>(acc, lines, runs.starts[run], runs.length, runs.stride, gradients);
   }
 #pragma GCC unroll 24
   for (int i = 0; i < R; ++i) {
@@ -76,7 +76,7 @@ struct WeightPlan {
   std::int64_t together;  // panels of a task: they share the block's pixels, and what lies in one line of gradients
   std::int64_t splits;
 
-  RECEPTIVE_FN WeightPlan(const ConvShape& s, int threads) {
+  RECEPTIVE_COLD WeightPlan(const ConvShape& s, int threads) {
     column_blocks = max_of(1, ceil_div(s.x.output, kSteps));
     columns = ceil_div(s.x.output, column_blocks);
     row_blocks = max_of(1, ceil_div(s.y.output, max_of(1, kSteps / max_of(1, columns))));
@@ -84,8 +84,8 @@ struct WeightPlan {
     const bool whole = column_blocks == 1 && row_blocks == 1;
     images = whole ? max_of(1, min_of(s.images, kSteps / max_of(1, s.out_pixels))) : 1;
     image_blocks = ceil_div(s.images, images);
-    copies = reads_padding(s.y) || reads_padding(s.x) || (s.nhwc && s.taps > 1);
-    beside = !s.nhwc ? 1 : copies ? kBeside : s.channels;
+    copies = reads_padding(s.y) || reads_padding(s.x) || (s.nhwc && s.taps > 1) || s.channelwise;
+    beside = !s.nhwc ? 1 : s.channelwise ? kTileColumns<T> : copies ? kBeside : s.channels;
     in_rows = (rows - 1) * s.y.stride + (s.y.kernel - 1) * s.y.dilation + 1;
     in_columns = (columns - 1) * s.x.stride + (s.x.kernel - 1) * s.x.dilation + 1;
     std::int64_t most = max_of(1, kTaps / s.taps);
@@ -95,7 +95,7 @@ struct WeightPlan {
     panels = ceil_div(ceil_div(s.filters, kLanes<T>), kTileVectors);
     splits = max_of(1, min_of(min_of(16, blocks() / 8), 32 / max_of(1, s.groups * panels * parts)));
     together = 1;
-    if (s.nhwc) {  // and what no bit depends on
+    if (s.nhwc && !s.channelwise) {  // what no bit depends on
       together = max_of(1, kSums / max_of(1, sum_elements(s)));
       if (threads > 1) together = min_of(together, ceil_div(s.groups * splits * parts * panels, 3 * threads));
       together = max_of(1, min_of(together, panels));
@@ -103,7 +103,7 @@ struct WeightPlan {
   }
 
   // Whether a channel's lines, padding included, are few enough to copy.
-  RECEPTIVE_FN bool fits(const ConvShape& s) const { return s.taps <= kMostTaps && (!copies || copied() <= kCopied); }
+  RECEPTIVE_FN bool fits(const ConvShape& s) const { return s.taps <= kMostTaps && (!copies || copied() * (s.channelwise ? beside : 1) <= kCopied); }
 
   RECEPTIVE_FN std::int64_t blocks() const { return image_blocks * row_blocks * column_blocks; }
   RECEPTIVE_FN std::int64_t copied() const {  // of one channel
@@ -163,8 +163,8 @@ class WeightGradient {
         turned_(turns(a)),
         shape_(shape_of(a)),
         plan_(shape_, executor.threads()),
-        input_(shape_.input(turned_ ? gradient : input)),
-        gradient_(shape_.output(turned_ ? input : gradient)),
+        input_(turned_ ? ConvShape(a).output(gradient) : ConvShape(a).input(input)),
+        gradient_(turned_ ? ConvShape(a).input(input) : ConvShape(a).output(gradient)),
         output_(output) {
     workspace_ = reinterpret_cast<T*>(executor.workspace());
     partial_ = workspace_ + executor.threads() * plan_.worker_elements(shape_);
@@ -193,11 +193,10 @@ class WeightGradient {
   RECEPTIVE_FN static bool turns(const ConvAttrs& a) {
     return ConvShape(a).is_pointwise() && (!a.nhwc || a.filters < a.channels);
   }
-  RECEPTIVE_FN static ConvShape shape_of(const ConvAttrs& a) {
+  RECEPTIVE_COLD static ConvShape shape_of(const ConvAttrs& a) {
     ConvShape s(a);
-    if (!turns(a)) return s;
-    s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
-    if (s.nhwc) s.in_pixel_stride = a.filters, s.out_pixel_stride = a.channels;
+    if (turns(a)) s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
+    if (s.channelwise) s.filters = s.groups, s.groups = 1;
     return s;
   }
 
@@ -246,13 +245,16 @@ class WeightGradient {
       const Block b = block(i);
       const T* from =
           input_.base + b.image * input_.image_stride + group * input_.group_stride + channel * input_.channel_stride;
-      const std::int64_t pixel = plan_.copies ? plan_.beside : input_.pixel_stride;
+      const std::int64_t width = shape_.channelwise ? filters_of(begin).vectors * N : plan_.beside;  // copied together
+      const std::int64_t pixel = plan_.copies ? width : input_.pixel_stride;
       Pitch pitch{shape_.in_pixels, input_.image_stride, shape_.x.input * pixel, pixel};
       if (plan_.copies) {
         const std::int64_t row = plan_.in_columns * pixel;
         pitch = {plan_.copied() * pixel, plan_.in_rows * row, row, pixel};
         if (shape_.nhwc) {
-          copy_pixels(from, channels, b, lines);
+          const Filters filters = filters_of(begin);
+          if (shape_.channelwise) from += filters.first;
+          copy_pixels(from, shape_.channelwise ? filters.count : channels, width, b, lines);
         } else {
           copy_lines(from, channels, b, lines);
         }
@@ -351,33 +353,32 @@ class WeightGradient {
     }
   }
 
-  // The same for NHWC: kBeside channels of a pixel stay together, those of the next one follow. Behind a last few
-  // channels lies what follows them in the image; it is not read.
-  void copy_pixels(const T* plane, std::int64_t channels, const Block& b, T* to) const {
-    constexpr int kBeside = WeightPlan<T>::kBeside, V = kBeside < N ? kBeside : N;
+  // The same for NHWC: `beside` channels of a pixel stay together, those of the next one follow. Behind a last few
+  // channels lies what follows them in the image; no sum that is kept reads it.
+  void copy_pixels(const T* plane, std::int64_t channels, std::int64_t beside, const Block& b, T* to) const {
+    constexpr int V = WeightPlan<T>::kBeside < N ? WeightPlan<T>::kBeside : N;
     const std::int64_t pitch = input_.pixel_stride, all = plan_.in_columns;
     const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
     const std::int64_t begin = min_of(all, max_of(0, -left)), end = max_of(begin, min_of(all, shape_.x.input - left));
-    const T* last = input_.base + shape_.images * input_.image_stride - kBeside;  // where so many can be read
+    const T* last = input_.base + shape_.images * input_.image_stride - beside;  // where so many can be read
     const auto zeros = [](T* from, const T* until) RECEPTIVE_INLINE_LAMBDA {
       for (; from < until; from += V) Pack<T, V>(T{0}).write(from);
     };
-    for (std::int64_t c = 0; c < channels; c += kBeside) {
+    for (std::int64_t c = 0; c < channels; c += beside) {
       for (std::int64_t image = 0; image < plan_.images; ++image) {
         const T* from = plane + image * input_.image_stride + c;
         for (std::int64_t row = 0; row < plan_.in_rows; ++row) {
-          T* const next = to + all * kBeside;
+          T* const next = to + all * beside;
           if (image < b.images && top + row >= 0 && top + row < shape_.y.input) {
             const T* at = from + ((top + row) * shape_.x.input + left + begin) * pitch;
-            T* const high = to + end * kBeside;
-            zeros(to, to + begin * kBeside);
-            for (to += begin * kBeside; to < high; to += kBeside, at += pitch) {
+            T* const high = to + end * beside;
+            zeros(to, to + begin * beside);
+            for (to += begin * beside; to < high; to += beside, at += pitch) {
               if (at > last) {
                 for (std::int64_t i = 0; i < channels - c; ++i) to[i] = at[i];
                 continue;
               }
-#pragma GCC unroll 8
-              for (int i = 0; i < kBeside; i += V) Pack<T, V>::read(at + i).write(to + i);
+              for (std::int64_t i = 0; i < beside; i += V) Pack<T, V>::read(at + i).write(to + i);
             }
           }
           zeros(to, next);
@@ -401,27 +402,22 @@ class WeightGradient {
       }
     }
     constexpr int kFew = kTileRows < 8 ? 2 * kTileRows : kTileRows;  // of one vector: enough sums to hide latencies
-    switch (filters.vectors) {
-      case 1:
-        return tap_panels<kFew, 1>(from, pitch, channels, runs, gradients, sums, add, ahead);
-      case 2:
-        return tap_panels<kTileRows, 2>(from, pitch, channels, runs, gradients, sums, add, ahead);
-      default:
-        return tap_panels<kTileRows, 3>(from, pitch, channels, runs, gradients, sums, add, ahead);
-    }
-  }
-
-  template <int R, int NV>
-  void tap_panels(const T* from, const Pitch& pitch, std::int64_t channels, const TapRuns& runs, const T* gradients,
-                  T* sums, bool add, Ahead<T>& ahead) const {
+    const int vectors = filters.vectors;
+    const int together = vectors == 1 ? kFew : kTileRows;
+    const auto kernel = shape_.channelwise ? vectors == 1   ? tap_kernel<T, kFew, 1, false>
+                                             : vectors == 2 ? tap_kernel<T, kTileRows, 2, false>
+                                                            : tap_kernel<T, kTileRows, 3, false>
+                        : vectors == 1     ? tap_kernel<T, kFew, 1>
+                        : vectors == 2     ? tap_kernel<T, kTileRows, 2>
+                                           : tap_kernel<T, kTileRows, 3>;
     const std::int64_t taps = channels * shape_.taps;
-    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, R) + 1;
-    std::int64_t c = 0, r = 0, s = 0;
+    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, together) + 1;
     const std::int64_t step = pitch.channel - plan_.beside;  // behind the last channel of those beside each other
-    for (std::int64_t tap = 0; tap < taps; tap += R) {
-      const int count = static_cast<int>(min_of(R, taps - tap));
-      const T* rows[R];
-      for (int i = 0; i < R; ++i) {
+    std::int64_t c = 0, r = 0, s = 0;
+    for (std::int64_t tap = 0; tap < taps; tap += together) {
+      const int count = static_cast<int>(min_of(together, taps - tap));
+      const T* rows[kFew];
+      for (int i = 0; i < together; ++i) {
         if (i >= count) {  // computed and not written
           rows[i] = rows[0];
           continue;
@@ -434,7 +430,7 @@ class WeightGradient {
         if (++c == plan_.beside) c = 0, from += step;
       }
       ahead.fetch(fetched);
-      tap_kernel<T, R, NV>(rows, runs, gradients, sums + tap * NV * N, count, add);
+      kernel(rows, runs, gradients, sums + tap * vectors * N, count, add);
     }
   }
 
