@@ -6,7 +6,8 @@
 namespace receptive::RECEPTIVE_TARGET {
 
 // acc[i] += lines[i][at] * the next NV vectors at b, for `length` positions from `at` on, `stride` apart. Returns where
-// b continues. Not kBroadcast: the NV vectors at that position instead, one for each at b. R * NV sums, NV vectors and a broadcast are what the registers hold.
+// b continues. Not kBroadcast: the NV vectors at that position instead, one for each at b. R * NV sums, NV vectors and
+// a broadcast are what the registers hold.
 template <class T, int R, int NV, bool kBroadcast = true>
 RECEPTIVE_FN const T* add_products(Pack<T, kLanes<T>> (&acc)[R][NV], const T* const (&lines)[R], std::int64_t at,
                                    std::int64_t length, std::int64_t stride, const T* b) {

@@ -30,10 +30,10 @@ struct ConvPacking {
     const auto word = [](std::int64_t high, std::int64_t low) {
       return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
     };
-    result.key = PackKey{{word(a.algorithm * 4 + (back ? 2 : 0) + (a.nhwc ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
-                          word(a.filters, a.channels), word(a.kernel.h, a.kernel.w),
-                          taps << 32 | static_cast<std::uint64_t>(a.groups),
-                          reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
+    result.key = PackKey{
+        {word(a.algorithm * 4 + (back ? 2 : 0) + (a.nhwc ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
+         word(a.filters, a.channels), word(a.kernel.h, a.kernel.w), taps << 32 | static_cast<std::uint64_t>(a.groups),
+         reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
     return result;
   }
 };

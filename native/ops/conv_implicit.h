@@ -56,7 +56,8 @@ std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, steps = s.filters * s.taps;
   return a.nhwc ? gemm_workspace<T>(s.in_pixels, s.channels, steps, items, items, threads)
-                : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads, packs_weights<T, X>(a, true));
+                : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads,
+                                    packs_weights<T, X>(a, true));
 }
 template <class T, class X>
 std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
@@ -68,7 +69,8 @@ std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
 template <class T, class X>
 void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* weight, const T* bias, T* output) {
   if (in_pixels<T, X>(a, false)) {
-    return PixelProduct<T, X>(executor, a, false, input, weight, bias, output, packed_weights<T>(executor, a, false)).run();
+    return PixelProduct<T, X>(executor, a, false, input, weight, bias, output, packed_weights<T>(executor, a, false))
+        .run();
   }
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, per_group = s.filters * s.products();
@@ -107,7 +109,9 @@ void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* g
     return PhasedInput<T, X>(executor, a, weight, gradient, output, packed_weights<T>(executor, a, true)).run();
   }
   if (in_pixels<T, X>(a, true)) {
-    return PixelProduct<T, X>(executor, a, true, gradient, weight, nullptr, output, packed_weights<T>(executor, a, true)).run();
+    return PixelProduct<T, X>(executor, a, true, gradient, weight, nullptr, output,
+                              packed_weights<T>(executor, a, true))
+        .run();
   }
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, per_group = s.filters * s.products(), steps = s.filters * s.taps;

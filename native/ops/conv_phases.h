@@ -67,18 +67,15 @@ RECEPTIVE_FN bool few_phases(const ConvAttrs& a) {
 
 // What the weights in packed form depend on where their taps are in classes, beside their sizes.
 RECEPTIVE_FN std::uint64_t classes_of_taps(const ConvAttrs& a) {
-  const auto bits = [](std::int64_t stride, std::int64_t dilation) RECEPTIVE_INLINE_LAMBDA {
-    return static_cast<std::uint64_t>(stride << 8 | dilation % stride);
-  };
+  const auto bits = [](std::int64_t stride, std::int64_t dilation)
+                        RECEPTIVE_INLINE_LAMBDA { return static_cast<std::uint64_t>(stride << 8 | dilation % stride); };
   return bits(a.stride.h, a.dilation.h) << 16 | bits(a.stride.w, a.dilation.w);
 }
 
 template <class T, class X>
 class PhasedInput {
  public:
-  RECEPTIVE_FN static bool fits(const ConvAttrs& a) {
-    return !a.nhwc && few_phases(a) && a.stride.h * a.stride.w > 1;
-  }
+  RECEPTIVE_FN static bool fits(const ConvAttrs& a) { return !a.nhwc && few_phases(a) && a.stride.h * a.stride.w > 1; }
   static std::int64_t workspace(const ConvAttrs& a, int threads) {
     const ConvShape s(a);
     return threads * worker_elements(s) * static_cast<std::int64_t>(sizeof(T));

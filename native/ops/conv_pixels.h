@@ -25,8 +25,8 @@ struct PixelRuns {
 
 // R pixels x NV vectors; `to` are the pixels' results, of which the tile writes those from `column` on.
 template <class T, int R, int NV>
-__attribute__((noinline, noclone)) void pixel_kernel(PixelRuns<T> runs, const T* weights, T* const* to, std::int64_t column,
-                                            TileOut<T> out) {
+__attribute__((noinline, noclone)) void pixel_kernel(PixelRuns<T> runs, const T* weights, T* const* to,
+                                                     std::int64_t column, TileOut<T> out) {
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
   P acc[R][NV];
@@ -174,8 +174,12 @@ class PixelProduct {
         packed_(packed),
         buffers_(shape_, back),
         groups_(shape_.channelwise ? 1 : shape_.groups),
-        depth_(shape_.channelwise ? shape_.groups : back ? shape_.filters : shape_.channels),
-        columns_(shape_.channelwise ? shape_.groups : back ? shape_.channels : shape_.filters),
+        depth_(shape_.channelwise ? shape_.groups
+               : back             ? shape_.filters
+                                  : shape_.channels),
+        columns_(shape_.channelwise ? shape_.groups
+                 : back             ? shape_.channels
+                                    : shape_.filters),
         vectors_(ceil_div(columns_, N)),
         panels_(ceil_div(vectors_, shape_.channelwise ? kChannelVectors : kTileVectors)) {
     const double flops = 2.0 * static_cast<double>(shape_.images * shape_.groups * shape_.out_pixels) *
@@ -429,8 +433,8 @@ class PixelProduct {
 
   // The channels of `count` pixels of row y from column x on, `step` columns apart, with zeros for padding. Whole
   // vectors, the excess of which is overwritten.
-  __attribute__((noinline)) void copy_taps(const Source& source, std::int64_t y, std::int64_t x, std::int64_t count, std::int64_t step,
-                 T* to) const {
+  __attribute__((noinline)) void copy_taps(const Source& source, std::int64_t y, std::int64_t x, std::int64_t count,
+                                           std::int64_t step, T* to) const {
     const std::int64_t whole = depth_ / N * N;
     const memory::LaneRange<T, N> rest(0, static_cast<int>(depth_ - whole));
     const Pack<T, N> zeros(T{0});
@@ -457,10 +461,9 @@ class PixelProduct {
     constexpr int kTwo = kTileRows < 8 ? 6 : kTileRows;
     const auto with = [&](auto r, auto nv) RECEPTIVE_INLINE_LAMBDA {
       constexpr int R = decltype(r)::value, NV = decltype(nv)::value;
-      tiles<R>(runs, to, column, out, [&](const PixelRuns<T>& of, T* const* rows, const TileOut<T>& tile)
-                                          RECEPTIVE_INLINE_LAMBDA {
-        pixel_kernel<T, R, NV>(of, weights, rows, column, tile);
-      });
+      tiles<R>(runs, to, column, out,
+               [&](const PixelRuns<T>& of, T* const* rows, const TileOut<T>& tile)
+                   RECEPTIVE_INLINE_LAMBDA { pixel_kernel<T, R, NV>(of, weights, rows, column, tile); });
     };
     using std::integral_constant;
     if (vectors == 1) return with(integral_constant<int, 8>{}, integral_constant<int, 1>{});

@@ -5,8 +5,9 @@
 //
 // A task computes the taps of some channels against one panel of filters, pixels in blocks: it transposes the
 // gradients of a block, copies the lines that the block reads with their padding (where there is none it reads the
-// image; NHWC: always, some channels beside each other, so that they take few lines of the first cache), and adds the block's products to sums that stay in the second cache. At the end these are transposed into
-// the result. Few tasks with long sums are cut into splits along the pixels, added in order.
+// image; NHWC: always, some channels beside each other, so that they take few lines of the first cache), and adds the
+// block's products to sums that stay in the second cache. At the end these are transposed into the result. Few tasks
+// with long sums are cut into splits along the pixels, added in order.
 //
 // Exactness: an element is the sum over the blocks in order, each summed pixel by pixel; blocks and splits depend on
 // the problem alone.
@@ -29,8 +30,8 @@ struct TapRuns {
 // Taps x filters of one block: rows[i] is the line of tap i, `gradients` holds NV vectors per step. `sums`: NV vectors
 // per tap, of which the first `count` are written. Not kBroadcast: a line holds NV vectors per step as well.
 template <class T, int R, int NV, bool kBroadcast = true>
-__attribute__((noinline, noclone)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums, int count,
-                                          bool add) {
+__attribute__((noinline, noclone)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums,
+                                                   int count, bool add) {
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
   P acc[R][NV];
@@ -103,7 +104,9 @@ struct WeightPlan {
   }
 
   // Whether a channel's lines, padding included, are few enough to copy.
-  RECEPTIVE_FN bool fits(const ConvShape& s) const { return s.taps <= kMostTaps && (!copies || copied() * (s.channelwise ? beside : 1) <= kCopied); }
+  RECEPTIVE_FN bool fits(const ConvShape& s) const {
+    return s.taps <= kMostTaps && (!copies || copied() * (s.channelwise ? beside : 1) <= kCopied);
+  }
 
   RECEPTIVE_FN std::int64_t blocks() const { return image_blocks * row_blocks * column_blocks; }
   RECEPTIVE_FN std::int64_t copied() const {  // of one channel
@@ -113,7 +116,8 @@ struct WeightPlan {
   RECEPTIVE_FN static std::int64_t gradient_elements() { return kSteps * kTileColumns<T>; }
   RECEPTIVE_FN std::int64_t sum_elements(const ConvShape& s) const { return channels * s.taps * kTileColumns<T>; }
   RECEPTIVE_FN std::int64_t worker_elements(const ConvShape& s) const {
-    return gradient_elements() + together * sum_elements(s) + round_up(copies ? round_up(channels, beside) * copied() + kLanes<T> : 0, 16);
+    return gradient_elements() + together * sum_elements(s) +
+           round_up(copies ? round_up(channels, beside) * copied() + kLanes<T> : 0, 16);
   }
   RECEPTIVE_FN std::int64_t partial_elements(const ConvShape& s) const {
     return splits > 1 ? splits * s.groups * s.filters * s.products() : 0;
@@ -315,8 +319,7 @@ class WeightGradient {
 
   RECEPTIVE_FN const T* gradients_of(std::int64_t group, const Filters& filters, const Block& b) const {
     return gradient_.base + b.image * gradient_.image_stride + group * gradient_.group_stride +
-           filters.first * gradient_.channel_stride +
-           (b.row * shape_.x.output + b.column) * gradient_.pixel_stride;
+           filters.first * gradient_.channel_stride + (b.row * shape_.x.output + b.column) * gradient_.pixel_stride;
   }
   void turn_gradients(std::int64_t group, const Filters& filters, const Block& b, T* to) const {
     const int width = filters.vectors * N;
@@ -407,7 +410,7 @@ class WeightGradient {
     const auto kernel = shape_.channelwise ? vectors == 1   ? tap_kernel<T, kFew, 1, false>
                                              : vectors == 2 ? tap_kernel<T, kTileRows, 2, false>
                                                             : tap_kernel<T, kTileRows, 3, false>
-                        : vectors == 1     ? tap_kernel<T, kFew, 1>
+                        : vectors == 1 ? tap_kernel<T, kFew, 1>
                         : vectors == 2     ? tap_kernel<T, kTileRows, 2>
                                            : tap_kernel<T, kTileRows, 3>;
     const std::int64_t taps = channels * shape_.taps;
