@@ -64,7 +64,7 @@ struct WeightPlan {
   static constexpr std::int64_t kTaps = 576;       // rows of sums of a task, where a channel has fewer
   static constexpr std::int64_t kMostTaps = 1024;  // of a channel
   static constexpr std::int64_t kCopied = (192 << 10) / static_cast<int>(sizeof(T));  // elements copied for a block
-  static constexpr std::int64_t kSums = (128 << 10) / static_cast<int>(sizeof(T));  // elements of panels together
+  static constexpr std::int64_t kSums = (128 << 10) / static_cast<int>(sizeof(T));    // elements of panels together
 
   std::int64_t images, rows, columns;  // of a block
   std::int64_t image_blocks, row_blocks, column_blocks;

@@ -431,23 +431,19 @@ void product(int m, int n, int k, bool transpose_a, bool transpose_b) {
 }  // namespace
 
 int main() {
+  const auto convolutions = [](const Problem& p) { convolution<float>(p), convolution<double>(p); };
   windows_outside();
   for (int i = 0; i < 150; ++i) {
     const Problem p = Problem::random();
-    convolution<float>(p);
-    convolution<double>(p);
+    convolutions(p);
     winograd<float>(p);
     winograd<double>(p);
     pooling<float>(p);
     pooling<double>(p);
   }
-  for (int i = 0; i < 80; ++i) {
-    convolution<float>(Problem::narrow());
-    convolution<double>(Problem::narrow());
-  }
   for (int i = 0; i < 120; ++i) {
-    convolution<float>(Problem::pixels());
-    convolution<double>(Problem::pixels());
+    if (i < 80) convolutions(Problem::narrow());
+    convolutions(Problem::pixels());
   }
   for (int i = 0; i < 300; ++i) {
     pooling<float>(Problem::usual());
@@ -488,12 +484,10 @@ int main() {
       {1, 6, 3, 300, 6, 2, 2, 1, 150, 1, 1, 1, 1, 1, 149, 3},    // more between the pixels of a task than is copied
       {1, 12, 9, 9, 12, 3, 3, 3, 3, 1, 1, 1, 1, 1, 2, 12}};      // phases, channel by channel
   for (const Problem& edge : edges) {
-    for (const bool nhwc : {false, true}) {
-      Problem p = edge.sized();
-      p.nhwc = nhwc;
-      convolution<float>(p);
-      convolution<double>(p);
-    }
+    Problem p = edge.sized();
+    convolutions(p);
+    p.nhwc = true;
+    convolutions(p);
   }
   for (int i = 0; i < 60; ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
