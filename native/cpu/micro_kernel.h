@@ -75,7 +75,7 @@ RECEPTIVE_FN void write_tile(const Pack<T, kLanes<T>> (&acc)[kRows][NV], const T
 
 template <class T, int RP, int NV>
 __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::int64_t a_stride, const T* b,
-                                                     TileOut<T> out) {
+                                            TileOut<T> out) {
   constexpr int L = kLanes<T>;
   constexpr int kRows = RP * kTileRows;
   using P = Pack<T, L>;
