@@ -63,7 +63,7 @@ describeOnDevices('packed weights', (device) => {
     for (const [i, y] of results.entries()) expectClose(y, reference.conv2d(x, parts[i % 2], options), close);
   });
 
-  it('implicit: each stride and dilation of a gradient by input has a form of its own', () => {
+  it('implicit: each layout, stride and dilation of a gradient by input has a form of its own', () => {
     const geometries = [
       { stride: 1, dilation: 1 },
       { stride: 2, dilation: 1 },
@@ -72,18 +72,42 @@ describeOnDevices('packed weights', (device) => {
       { stride: 2, dilation: 2 },
       { stride: 3, dilation: 2 },
     ] as const;
-    const cases = [...geometries, ...geometries].map((geometry) => {
-      const settings = { ...geometry, padding: 2 };
-      return { settings, g: random.array(reference.conv2d(x, w, settings).shape, 'float32') };
-    });
+    const layouts = [
+      { layout: 'NCHW', shape: inputShape },
+      { layout: 'NHWC', shape: [1, 12, 13, 24] },
+    ] as const;
+    const cases = [...geometries, ...geometries].flatMap((geometry) =>
+      layouts.map(({ layout, shape }) => {
+        const settings = { ...geometry, padding: 2, layout };
+        const outputShape = reference.conv2dOutputShape(shape, weightShape, settings);
+        return { settings, shape: [...shape], g: random.array(outputShape, 'float32') };
+      }),
+    );
     const results = evaluate(() => {
       const weight = toTensor(w);
-      return cases.map(({ settings, g }) =>
-        grad.conv2dInput(inputShape, weight, toTensor(g), { ...settings, algorithm: 'implicit' }),
+      return cases.map(({ settings, shape, g }) =>
+        grad.conv2dInput(shape, weight, toTensor(g), { ...settings, algorithm: 'implicit' }),
       );
     });
-    for (const [i, { settings, g }] of cases.entries()) {
-      expectClose(results[i], reference.conv2dInput(inputShape, w, g, settings), close);
+    for (const [i, { settings, shape, g }] of cases.entries()) {
+      expectClose(results[i], reference.conv2dInput(shape, w, g, settings), close);
+    }
+  });
+
+  it('implicit: each layout has a form of its own', () => {
+    const nhwc = { ...options, layout: 'NHWC', algorithm: 'implicit' } as const;
+    const lastly = random.array([1, 12, 13, 24], 'float32');
+    const results = evaluate(() => {
+      const [first, last, weight] = [toTensor(x), toTensor(lastly), toTensor(w)];
+      const run = () => ({
+        nchw: conv2d(first, weight, { ...options, algorithm: 'implicit' }),
+        nhwc: conv2d(last, weight, nhwc),
+      });
+      return [run(), run()];
+    });
+    for (const result of results) {
+      expectClose(result.nchw, reference.conv2d(x, w, options), close);
+      expectClose(result.nhwc, reference.conv2d(lastly, w, { ...options, layout: 'NHWC' }), close);
     }
   });
 

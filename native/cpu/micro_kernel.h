@@ -34,6 +34,45 @@ struct TileOut {
   Clamp<T> clamp{};
 };
 
+// Writes what a kernel's registers hold to the rows that row(i) points to, as `out` wants it.
+template <class T, int kRows, int NV, class Row>
+RECEPTIVE_FN void write_tile(const Pack<T, kLanes<T>> (&acc)[kRows][NV], const TileOut<T>& out, Row row) {
+  constexpr int L = kLanes<T>;
+  using P = Pack<T, L>;
+  const auto write = [&out, row](int i, int v, P sum, auto lanes) RECEPTIVE_INLINE_LAMBDA {
+    T* at = row(i) + v * L;
+    if (out.add) {
+      sum += lanes.load(at);
+    } else {
+      if (out.row_bias != nullptr) sum += P(out.row_bias[i]);
+      if (out.column_bias != nullptr) sum += lanes.load(out.column_bias + v * L);
+    }
+    lanes.store(at, sum);
+  };
+  if (out.rows == kRows && out.columns == NV * L) {
+#pragma GCC unroll 24
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 3
+      for (int v = 0; v < NV; ++v) write(i, v, acc[i][v], Lanes<L, true>{});
+    }
+    return;
+  }
+  T part[kRows * NV * L];  // a loop over registers would be as much code again as everything else
+#pragma GCC unroll 24
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; ++v) acc[i][v].write(part + (i * NV + v) * L);
+  }
+#pragma GCC unroll 1
+  for (int i = 0; i < out.rows; ++i) {
+#pragma GCC unroll 1
+    for (int v = 0; v * L < out.columns; ++v) {
+      const int active = out.columns - v * L;
+      write(i, v, P::read(part + (i * NV + v) * L), Lanes<L, false>{active < L ? active : L});
+    }
+  }
+}
+
 template <class T, int RP, int NV>
 __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::int64_t a_stride, const T* b,
                                             TileOut<T> out) {
@@ -60,33 +99,7 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::in
       for (int v = 0; v < NV; ++v) acc[i][v] = row * columns[v] + acc[i][v];
     }
   }
-  const auto write = [&out](int i, int v, P sum, auto lanes) RECEPTIVE_INLINE_LAMBDA {
-    T* at = out.c + i * out.row_stride + v * L;
-    if (out.add) {
-      sum += lanes.load(at);
-    } else {
-      if (out.row_bias != nullptr) sum += P(out.row_bias[i]);
-      if (out.column_bias != nullptr) sum += lanes.load(out.column_bias + v * L);
-    }
-    lanes.store(at, sum);
-  };
-  if (out.rows == kRows && out.columns == NV * L) {
-#pragma GCC unroll 24
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 3
-      for (int v = 0; v < NV; ++v) write(i, v, acc[i][v], Lanes<L, true>{});
-    }
-    return;
-  }
-#pragma GCC unroll 24
-  for (int i = 0; i < kRows; ++i) {
-    if (i >= out.rows) return;
-#pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) {
-      const int active = out.columns - v * L;
-      if (active > 0) write(i, v, acc[i][v], Lanes<L, false>{active < L ? active : L});
-    }
-  }
+  write_tile<T, kRows, NV>(acc, out, [&out](int i) RECEPTIVE_INLINE_LAMBDA { return out.c + i * out.row_stride; });
 }
 
 // Apart from the micro-kernel, whose accumulators leave no register for the bounds.

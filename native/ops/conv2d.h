@@ -22,18 +22,18 @@ struct ConvPacking {
       using T = decltype(tag);
       if (is_winograd(a)) {
         result.bytes = winograd_packed<T, X>(a, back);
-      } else if (static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::implicit && packs_rows<T>(a, back)) {
-        result.bytes = packed_rows_bytes<T>(a, back);
-        if (back && in_phases<T, X>(a)) taps = PhasedInput<T, X>::packing(a);
+      } else if (static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::implicit && packs_weights<T, X>(a, back)) {
+        result.bytes = packed_weights_bytes<T, X>(a, back);
+        if (back && (in_phases<T, X>(a) || a.nhwc)) taps = classes_of_taps(a);
       }
     });
     const auto word = [](std::int64_t high, std::int64_t low) {
       return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
     };
-    result.key = PackKey{{word(a.algorithm * 2 + (back ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
-                          word(a.filters, a.channels), word(a.kernel.h, a.kernel.w),
-                          taps << 32 | static_cast<std::uint64_t>(a.groups),
-                          reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
+    result.key = PackKey{
+        {word(a.algorithm * 4 + (back ? 2 : 0) + (a.nhwc ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
+         word(a.filters, a.channels), word(a.kernel.h, a.kernel.w), taps << 32 | static_cast<std::uint64_t>(a.groups),
+         reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
     return result;
   }
 };
@@ -64,7 +64,7 @@ struct Conv2dOp : ConvBase {
       if (is_direct(a)) return DirectSums<T, false, X>::workspace(a, threads);
       if (is_winograd(a)) return winograd_workspace<T, X>(a, false, threads);
       if (is_columns(a)) return columns_forward_workspace<T>(a, threads);
-      return implicit_forward_workspace<T>(a, threads);
+      return implicit_forward_workspace<T, X>(a, threads);
     });
   }
 

@@ -3,49 +3,61 @@
 #pragma once
 
 #include "conv_phases.h"
+#include "conv_pixels.h"
 #include "conv_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
-// NCHW: the weights are the product's rows, and are packed whole where that is not too much to keep.
-template <class T>
-std::int64_t packed_rows_bytes(const ConvAttrs& a, bool back) {
+// The weights are packed whole where that is not too much to keep: as the product's rows in NCHW, as its columns in
+// NHWC.
+template <class T, class X>
+std::int64_t packed_weights_bytes(const ConvAttrs& a, bool back) {
+  if (a.nhwc) return PixelProduct<T, X>::packed_bytes(a, back);
   const ConvShape s(a);
   return back ? PackedRows<T>::bytes(s.channels, s.filters * s.taps, s.groups)
               : PackedRows<T>::bytes(s.filters, s.products(), s.groups);
 }
-template <class T>
-bool packs_rows(const ConvAttrs& a, bool back) {
+template <class T, class X>
+bool packs_weights(const ConvAttrs& a, bool back) {
   constexpr std::int64_t kMost = std::int64_t{64} << 20;
-  return !a.nhwc && a.batch > 0 && packed_rows_bytes<T>(a, back) <= kMost;
+  return (!a.nhwc || PixelProduct<T, X>::fits(a, back)) && a.batch > 0 && packed_weights_bytes<T, X>(a, back) <= kMost;
 }
 template <class T, class X>
-PackedRows<T> packed_rows(const X& executor, const ConvAttrs& a, bool back) {
-  if (!packs_rows<T>(a, back)) return {};
+PackedRows<T> packed_weights(const X& executor, const ConvAttrs& a, bool back) {
+  if (!packs_weights<T, X>(a, back)) return {};
   return {reinterpret_cast<T*>(executor.packed()), executor.packed_ready()};
+}
+
+// NHWC, with its weights packed.
+template <class T, class X>
+bool in_pixels(const ConvAttrs& a, bool back) {
+  return a.nhwc && packs_weights<T, X>(a, back);
 }
 
 // The phases want their weights packed whole.
 template <class T, class X>
 bool in_phases(const ConvAttrs& a) {
-  return packs_rows<T>(a, true) && PhasedInput<T, X>::fits(a);
+  return packs_weights<T, X>(a, true) && PhasedInput<T, X>::fits(a);
 }
 
-template <class T>
+template <class T, class X>
 std::int64_t implicit_forward_workspace(const ConvAttrs& a, int threads) {
+  if (in_pixels<T, X>(a, false)) return PixelProduct<T, X>::workspace(a, false, threads);
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups;
   return a.nhwc ? gemm_workspace<T>(s.out_pixels, s.filters, s.products(), items, items, threads)
                 : gemm_workspace<T>(s.filters, s.out_pixels, s.products(), items, s.groups, threads,
-                                    packs_rows<T>(a, false));
+                                    packs_weights<T, X>(a, false));
 }
 template <class T, class X>
 std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
   if (in_phases<T, X>(a)) return PhasedInput<T, X>::workspace(a, threads);
+  if (in_pixels<T, X>(a, true)) return PixelProduct<T, X>::workspace(a, true, threads);
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, steps = s.filters * s.taps;
   return a.nhwc ? gemm_workspace<T>(s.in_pixels, s.channels, steps, items, items, threads)
-                : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads, packs_rows<T>(a, true));
+                : gemm_workspace<T>(s.channels, s.in_pixels, steps, items, s.groups, threads,
+                                    packs_weights<T, X>(a, true));
 }
 template <class T, class X>
 std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
@@ -56,6 +68,10 @@ std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
 
 template <class T, class X>
 void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* weight, const T* bias, T* output) {
+  if (in_pixels<T, X>(a, false)) {
+    return PixelProduct<T, X>(executor, a, false, input, weight, bias, output, packed_weights<T>(executor, a, false))
+        .run();
+  }
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, per_group = s.filters * s.products();
   const Planes<T> in = s.input(input);
@@ -83,14 +99,19 @@ void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* 
     gemm(executor,
          GemmProblem<T>{s.filters, s.out_pixels, s.products(), items, s.groups, operand<T>(rows),
                         s.is_pointwise() ? operand<T>(plain) : operand<T>(windows), result, false},
-         executor.workspace(), packed_rows<T>(executor, a, false));
+         executor.workspace(), packed_weights<T>(executor, a, false));
   }
 }
 
 template <class T, class X>
 void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* gradient, T* output) {
   if (in_phases<T, X>(a)) {
-    return PhasedInput<T, X>(executor, a, weight, gradient, output, packed_rows<T>(executor, a, true)).run();
+    return PhasedInput<T, X>(executor, a, weight, gradient, output, packed_weights<T>(executor, a, true)).run();
+  }
+  if (in_pixels<T, X>(a, true)) {
+    return PixelProduct<T, X>(executor, a, true, gradient, weight, nullptr, output,
+                              packed_weights<T>(executor, a, true))
+        .run();
   }
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, per_group = s.filters * s.products(), steps = s.filters * s.taps;
@@ -113,7 +134,7 @@ void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* g
     gemm(executor,
          GemmProblem<T>{s.channels, s.in_pixels, steps, items, s.groups, operand<T>(weights),
                         s.is_pointwise() ? operand<T>(plain) : operand<T>(windows), result, false},
-         executor.workspace(), packed_rows<T>(executor, a, true));
+         executor.workspace(), packed_weights<T>(executor, a, true));
   }
 }
 

@@ -17,7 +17,7 @@ struct TapClass {
   std::int64_t first, count, step;
   std::int64_t before;  // taps of the classes with a smaller remainder
 
-  RECEPTIVE_FN TapClass(const Axis& axis, std::int64_t remainder) : first(0), count(0), step(1), before(0) {
+  RECEPTIVE_COLD TapClass(const Axis& axis, std::int64_t remainder) : first(0), count(0), step(1), before(0) {
     while (step * axis.dilation % axis.stride != 0) ++step;
     for (std::int64_t r = 0; r < min_of(step, axis.kernel); ++r) {
       const std::int64_t of = r * axis.dilation % axis.stride, taps = (axis.kernel - 1 - r) / step + 1;
@@ -60,22 +60,22 @@ struct ClassWeights {
   }
 };
 
+RECEPTIVE_FN bool few_phases(const ConvAttrs& a) {
+  constexpr std::int64_t kMost = 64;
+  return a.stride.h <= kMost && a.stride.w <= kMost && a.stride.h * a.stride.w <= kMost;
+}
+
+// What the weights in packed form depend on where their taps are in classes, beside their sizes.
+RECEPTIVE_FN std::uint64_t classes_of_taps(const ConvAttrs& a) {
+  const auto bits = [](std::int64_t stride, std::int64_t dilation)
+                        RECEPTIVE_INLINE_LAMBDA { return static_cast<std::uint64_t>(stride << 8 | dilation % stride); };
+  return bits(a.stride.h, a.dilation.h) << 16 | bits(a.stride.w, a.dilation.w);
+}
+
 template <class T, class X>
 class PhasedInput {
  public:
-  static constexpr std::int64_t kMostPhases = 64;
-
-  RECEPTIVE_FN static bool fits(const ConvAttrs& a) {
-    return !a.nhwc && a.stride.h <= kMostPhases && a.stride.w <= kMostPhases && a.stride.h * a.stride.w > 1 &&
-           a.stride.h * a.stride.w <= kMostPhases;
-  }
-  // What the packed form of the weights depends on, beside their sizes.
-  static std::uint64_t packing(const ConvAttrs& a) {
-    const auto bits = [](std::int64_t stride, std::int64_t dilation) {
-      return static_cast<std::uint64_t>(stride << 8 | dilation % stride);
-    };
-    return bits(a.stride.h, a.dilation.h) << 16 | bits(a.stride.w, a.dilation.w);
-  }
+  RECEPTIVE_FN static bool fits(const ConvAttrs& a) { return !a.nhwc && few_phases(a) && a.stride.h * a.stride.w > 1; }
   static std::int64_t workspace(const ConvAttrs& a, int threads) {
     const ConvShape s(a);
     return threads * worker_elements(s) * static_cast<std::int64_t>(sizeof(T));

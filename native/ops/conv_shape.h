@@ -44,9 +44,11 @@ struct ConvShape {
   std::int64_t channels, filters;  // of one group
   std::int64_t taps;               // R * S
   std::int64_t in_pixels, out_pixels;
+  bool nhwc;
+  bool channelwise;  // NHWC, and every channel a group of its own with one filter: nothing is summed over channels
   std::int64_t in_channel_stride, in_pixel_stride, out_channel_stride, out_pixel_stride;
 
-  RECEPTIVE_FN explicit ConvShape(const ConvAttrs& a)
+  RECEPTIVE_COLD explicit ConvShape(const ConvAttrs& a)
       : y{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h},
         x{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w},
         images(a.batch),
@@ -56,6 +58,8 @@ struct ConvShape {
         taps(a.kernel.h * a.kernel.w),
         in_pixels(a.height * a.width),
         out_pixels(a.output.h * a.output.w),
+        nhwc(a.nhwc),
+        channelwise(a.nhwc && groups > 1 && channels == 1 && filters == 1 && taps <= 128),
         in_channel_stride(a.nhwc ? 1 : in_pixels),
         in_pixel_stride(a.nhwc ? a.channels : 1),
         out_channel_stride(a.nhwc ? 1 : out_pixels),

@@ -1,18 +1,20 @@
-// The gradient by weight (NCHW) without a column buffer and without packed columns: a tile of it holds kRows taps
-// (channel, r, s) against vectors of filters. A step is an output pixel: the gradients of the filters there are a
-// vector, once they are transposed, and what a tap reads there is broadcast from its line of the image, so that the
-// taps of a window share lines in the first cache.
+// The gradient by weight without a column buffer and without packed columns: a tile of it holds kRows taps (channel, r,
+// s) against vectors of filters. A step is an output pixel: the gradients of the filters there are a vector, once they
+// are transposed (NHWC: copied), and what a tap reads there is broadcast from its line of the image, so that the taps
+// of a window share lines in the first cache.
 //
 // A task computes the taps of some channels against one panel of filters, pixels in blocks: it transposes the
 // gradients of a block, copies the lines that the block reads with their padding (where there is none it reads the
-// image), and adds the block's products to sums that stay in the second cache. At the end these are transposed into
-// the result. Few tasks with long sums are cut into splits along the pixels, added in order.
+// image; NHWC: always, some channels beside each other, so that they take few lines of the first cache), and adds the
+// block's products to sums that stay in the second cache. At the end these are transposed into the result. Few tasks
+// with long sums are cut into splits along the pixels, added in order.
 //
 // Exactness: an element is the sum over the blocks in order, each summed pixel by pixel; blocks and splits depend on
 // the problem alone.
 #pragma once
 
 #include "conv_shape.h"
+#include "line_products.h"
 #include "transpose.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -26,10 +28,10 @@ struct TapRuns {
 };
 
 // Taps x filters of one block: rows[i] is the line of tap i, `gradients` holds NV vectors per step. `sums`: NV vectors
-// per tap, of which the first `count` are written.
-template <class T, int R, int NV>
-__attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums, int count,
-                                          bool add) {
+// per tap, of which the first `count` are written. Not kBroadcast: a line holds NV vectors per step as well.
+template <class T, int R, int NV, bool kBroadcast = true>
+__attribute__((noinline, noclone)) void tap_kernel(const T* const* rows, TapRuns runs, const T* gradients, T* sums,
+                                                   int count, bool add) {
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
   P acc[R][NV];
@@ -41,18 +43,7 @@ __attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, co
     for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
   }
   for (int run = 0; run < runs.runs; ++run) {
-    const std::int64_t end = runs.starts[run] + runs.length * runs.stride;
-    for (std::int64_t at = runs.starts[run]; at < end; at += runs.stride, gradients += NV * L) {
-      P filters[NV];
-#pragma GCC unroll 3
-      for (int v = 0; v < NV; ++v) filters[v] = P::read(gradients + v * L);
-#pragma GCC unroll 24
-      for (int i = 0; i < R; ++i) {
-        const P value(lines[i][at]);
-#pragma GCC unroll 3
-        for (int v = 0; v < NV; ++v) acc[i][v] = value * filters[v] + acc[i][v];
-      }
-    }
+    gradients = add_products<T, R, NV, kBroadcast>(acc, lines, runs.starts[run], runs.length, runs.stride, gradients);
   }
 #pragma GCC unroll 24
   for (int i = 0; i < R; ++i) {
@@ -69,19 +60,23 @@ __attribute__((noinline)) void tap_kernel(const T* const* rows, TapRuns runs, co
 template <class T>
 struct WeightPlan {
   static constexpr std::int64_t kSteps = GemmBlocks<T>::kSteps;
+  static constexpr int kBeside = kTileRows;
   static constexpr std::int64_t kTaps = 576;       // rows of sums of a task, where a channel has fewer
   static constexpr std::int64_t kMostTaps = 1024;  // of a channel
   static constexpr std::int64_t kCopied = (192 << 10) / static_cast<int>(sizeof(T));  // elements copied for a block
+  static constexpr std::int64_t kSums = (128 << 10) / static_cast<int>(sizeof(T));    // elements of panels together
 
   std::int64_t images, rows, columns;  // of a block
   std::int64_t image_blocks, row_blocks, column_blocks;
   bool copies;                       // else no tap reads padding
+  std::int64_t beside;               // channels that stay beside each other where they are copied
   std::int64_t in_rows, in_columns;  // read by a block in each image
   std::int64_t channels, parts;      // channels of a task, tasks that take all of them
   std::int64_t panels;
+  std::int64_t together;  // panels of a task: they share the block's pixels, and what lies in one line of gradients
   std::int64_t splits;
 
-  RECEPTIVE_FN explicit WeightPlan(const ConvShape& s) {
+  RECEPTIVE_COLD WeightPlan(const ConvShape& s, int threads) {
     column_blocks = max_of(1, ceil_div(s.x.output, kSteps));
     columns = ceil_div(s.x.output, column_blocks);
     row_blocks = max_of(1, ceil_div(s.y.output, max_of(1, kSteps / max_of(1, columns))));
@@ -89,7 +84,8 @@ struct WeightPlan {
     const bool whole = column_blocks == 1 && row_blocks == 1;
     images = whole ? max_of(1, min_of(s.images, kSteps / max_of(1, s.out_pixels))) : 1;
     image_blocks = ceil_div(s.images, images);
-    copies = reads_padding(s.y) || reads_padding(s.x);
+    copies = reads_padding(s.y) || reads_padding(s.x) || (s.nhwc && s.taps > 1) || s.channelwise;
+    beside = !s.nhwc ? 1 : s.channelwise ? kTileColumns<T> : copies ? kBeside : s.channels;
     in_rows = (rows - 1) * s.y.stride + (s.y.kernel - 1) * s.y.dilation + 1;
     in_columns = (columns - 1) * s.x.stride + (s.x.kernel - 1) * s.x.dilation + 1;
     std::int64_t most = max_of(1, kTaps / s.taps);
@@ -98,10 +94,18 @@ struct WeightPlan {
     channels = ceil_div(s.channels, parts);
     panels = ceil_div(ceil_div(s.filters, kLanes<T>), kTileVectors);
     splits = max_of(1, min_of(min_of(16, blocks() / 8), 32 / max_of(1, s.groups * panels * parts)));
+    together = 1;
+    if (s.nhwc && !s.channelwise) {  // what no bit depends on
+      together = max_of(1, kSums / max_of(1, sum_elements(s)));
+      if (threads > 1) together = min_of(together, ceil_div(s.groups * splits * parts * panels, 3 * threads));
+      together = max_of(1, min_of(together, panels));
+    }
   }
 
   // Whether a channel's lines, padding included, are few enough to copy.
-  RECEPTIVE_FN bool fits(const ConvShape& s) const { return s.taps <= kMostTaps && (!copies || copied() <= kCopied); }
+  RECEPTIVE_FN bool fits(const ConvShape& s) const {
+    return s.taps <= kMostTaps && (!copies || copied() * (s.channelwise ? beside : 1) <= kCopied);
+  }
 
   RECEPTIVE_FN std::int64_t blocks() const { return image_blocks * row_blocks * column_blocks; }
   RECEPTIVE_FN std::int64_t copied() const {  // of one channel
@@ -111,7 +115,8 @@ struct WeightPlan {
   RECEPTIVE_FN static std::int64_t gradient_elements() { return kSteps * kTileColumns<T>; }
   RECEPTIVE_FN std::int64_t sum_elements(const ConvShape& s) const { return channels * s.taps * kTileColumns<T>; }
   RECEPTIVE_FN std::int64_t worker_elements(const ConvShape& s) const {
-    return gradient_elements() + sum_elements(s) + round_up(copies ? channels * copied() + kLanes<T> : 0, 16);
+    return gradient_elements() + together * sum_elements(s) +
+           round_up(copies ? round_up(channels, beside) * copied() + kLanes<T> : 0, 16);
   }
   RECEPTIVE_FN std::int64_t partial_elements(const ConvShape& s) const {
     return splits > 1 ? splits * s.groups * s.filters * s.products() : 0;
@@ -125,9 +130,9 @@ struct WeightPlan {
 
 template <class T>
 RECEPTIVE_FN bool fits_tap_rows(const ConvAttrs& a) {
-  if (a.nhwc || a.batch == 0) return false;
+  if (a.batch == 0) return false;
   const ConvShape s(a);
-  return WeightPlan<T>(s).fits(s);
+  return WeightPlan<T>(s, 1).fits(s);
 }
 
 // What the next block reads, fetched a few lines at a time between the products of this one: `rows` rows of `lines`
@@ -152,7 +157,7 @@ class WeightGradient {
  public:
   static std::int64_t workspace(const ConvAttrs& a, int threads) {
     const ConvShape s = shape_of(a);
-    const WeightPlan<T> plan(s);
+    const WeightPlan<T> plan(s, threads);
     return (threads * plan.worker_elements(s) + plan.partial_elements(s)) * static_cast<std::int64_t>(sizeof(T));
   }
 
@@ -160,9 +165,9 @@ class WeightGradient {
       : executor_(executor),
         turned_(turns(a)),
         shape_(shape_of(a)),
-        plan_(shape_),
-        input_(shape_.input(turned_ ? gradient : input)),
-        gradient_(shape_.output(turned_ ? input : gradient)),
+        plan_(shape_, executor.threads()),
+        input_(turned_ ? ConvShape(a).output(gradient) : ConvShape(a).input(input)),
+        gradient_(turned_ ? ConvShape(a).input(input) : ConvShape(a).output(gradient)),
         output_(output) {
     workspace_ = reinterpret_cast<T*>(executor.workspace());
     partial_ = workspace_ + executor.threads() * plan_.worker_elements(shape_);
@@ -173,11 +178,12 @@ class WeightGradient {
                          static_cast<double>(shape_.filters * shape_.products());
     const std::int64_t all = shape_.groups * shape_.filters * shape_.products();
     if (all == 0) return;
-    executor_.for_each(shape_.groups * plan_.splits * plan_.parts * plan_.panels, flops > 1e6,
+    const std::int64_t across = ceil_div(plan_.panels, plan_.together);
+    executor_.for_each(shape_.groups * plan_.splits * plan_.parts * across, flops > 1e6,
                        [&](std::int64_t index, int worker) {
-                         const std::int64_t part = index / plan_.panels;
+                         const std::int64_t part = index / across, begin = index % across * plan_.together;
                          task(part / plan_.parts / plan_.splits, part / plan_.parts % plan_.splits, part % plan_.parts,
-                              index % plan_.panels, worker);
+                              begin, min_of(plan_.panels, begin + plan_.together), worker);
                        });
     if (plan_.splits > 1) executor_.rows(1, all, AddSplits{partial_, output_, plan_.splits, all});
   }
@@ -187,10 +193,13 @@ class WeightGradient {
 
   // Where each pixel is read once, images and gradients may change places: the sums are then the result's own rows,
   // and the images are transposed.
-  RECEPTIVE_FN static bool turns(const ConvAttrs& a) { return ConvShape(a).is_pointwise(); }
-  RECEPTIVE_FN static ConvShape shape_of(const ConvAttrs& a) {
+  RECEPTIVE_FN static bool turns(const ConvAttrs& a) {
+    return ConvShape(a).is_pointwise() && (!a.nhwc || a.filters < a.channels);
+  }
+  RECEPTIVE_COLD static ConvShape shape_of(const ConvAttrs& a) {
     ConvShape s(a);
     if (turns(a)) s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
+    if (s.channelwise) s.filters = s.groups, s.groups = 1;
     return s;
   }
 
@@ -224,40 +233,63 @@ class WeightGradient {
                    static_cast<int>(end - begin)};
   }
 
-  void task(std::int64_t group, std::int64_t split, std::int64_t part, std::int64_t panel, int worker) const {
-    const Filters filters = filters_of(panel);
+  // Panels [begin, end) of filters.
+  void task(std::int64_t group, std::int64_t split, std::int64_t part, std::int64_t begin, std::int64_t end,
+            int worker) const {
     const std::int64_t channel = part * plan_.channels;
     const std::int64_t channels = min_of(plan_.channels, shape_.channels - channel);
     if (channels <= 0) return;
     T* gradients = workspace_ + worker * plan_.worker_elements(shape_);
     T* sums = gradients + WeightPlan<T>::gradient_elements();
-    T* lines = sums + plan_.sum_elements(shape_);
+    T* lines = sums + plan_.together * plan_.sum_elements(shape_);
     const std::int64_t first = plan_.blocks() * split / plan_.splits;
     const std::int64_t last = plan_.blocks() * (split + 1) / plan_.splits;
     for (std::int64_t i = first; i < last; ++i) {
       const Block b = block(i);
-      turn_gradients(group, filters, b, gradients);
-      Ahead<T> ahead{nullptr, 0, 0, 0};
-      if (i + 1 < last) {
-        const Block next = block(i + 1);
-        ahead = {gradients_of(group, filters, next), gradient_.channel_stride, next.pixels() / Ahead<T>::L + 1,
-                 filters.count};
-      }
       const T* from =
           input_.base + b.image * input_.image_stride + group * input_.group_stride + channel * input_.channel_stride;
+      const std::int64_t width = shape_.channelwise ? filters_of(begin).vectors * N : plan_.beside;  // copied together
+      const std::int64_t pixel = plan_.copies ? width : input_.pixel_stride;
+      Pitch pitch{shape_.in_pixels, input_.image_stride, shape_.x.input * pixel, pixel};
       if (plan_.copies) {
-        copy_lines(from, channels, b, lines);
-        multiply(lines, {plan_.copied(), plan_.in_rows * plan_.in_columns, plan_.in_columns}, channels, b, filters,
-                 gradients, sums, i > first, ahead);
+        const std::int64_t row = plan_.in_columns * pixel;
+        pitch = {plan_.copied() * pixel, plan_.in_rows * row, row, pixel};
+        if (shape_.nhwc) {
+          const Filters filters = filters_of(begin);
+          if (shape_.channelwise) from += filters.first;
+          copy_pixels(from, shape_.channelwise ? filters.count : channels, width, b, lines);
+        } else {
+          copy_lines(from, channels, b, lines);
+        }
+        from = lines;
       } else {
-        from += b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride;
-        multiply(from, {shape_.in_pixels, input_.image_stride, shape_.x.input}, channels, b, filters, gradients, sums,
+        from += (b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride) * pixel;
+      }
+      for (std::int64_t panel = begin; panel < end; ++panel) {
+        const Filters filters = filters_of(panel);
+        turn_gradients(group, filters, b, gradients);
+        Ahead<T> ahead{nullptr, 0, 0, 0};
+        if (panel + 1 < end) {
+          ahead = ahead_of(group, filters_of(panel + 1), b);
+        } else if (i + 1 < last) {
+          ahead = ahead_of(group, filters_of(begin), block(i + 1));
+        }
+        multiply(from, pitch, channels, b, filters, gradients, sums + (panel - begin) * plan_.sum_elements(shape_),
                  i > first, ahead);
       }
     }
     T* to = plan_.splits > 1 ? partial_ + split * shape_.groups * shape_.filters * shape_.products() : output_;
     to += group * shape_.filters * shape_.products() + channel * (turned_ ? shape_.filters : shape_.taps);
-    store_sums(sums, filters, channels * shape_.taps, to);
+    for (std::int64_t panel = begin; panel < end; ++panel, sums += plan_.sum_elements(shape_)) {
+      store_sums(sums, filters_of(panel), channels * shape_.taps, to);
+    }
+  }
+
+  // The gradients of a block that is still to come.
+  RECEPTIVE_FN Ahead<T> ahead_of(std::int64_t group, const Filters& filters, const Block& b) const {
+    const T* from = gradients_of(group, filters, b);
+    if (shape_.nhwc) return {from, gradient_.pixel_stride, filters.count / Ahead<T>::L + 1, b.pixels()};
+    return {from, gradient_.channel_stride, b.pixels() / Ahead<T>::L + 1, filters.count};
   }
 
   // to[b * to_stride + a] = from[a * from_stride + b] for a < rows, b < columns; `together` columns at a time.
@@ -286,12 +318,16 @@ class WeightGradient {
 
   RECEPTIVE_FN const T* gradients_of(std::int64_t group, const Filters& filters, const Block& b) const {
     return gradient_.base + b.image * gradient_.image_stride + group * gradient_.group_stride +
-           filters.first * gradient_.channel_stride + b.row * shape_.x.output + b.column;
+           filters.first * gradient_.channel_stride + (b.row * shape_.x.output + b.column) * gradient_.pixel_stride;
   }
   void turn_gradients(std::int64_t group, const Filters& filters, const Block& b, T* to) const {
     const int width = filters.vectors * N;
     const T* from = gradients_of(group, filters, b);
     for (std::int64_t i = 0; i < b.images; ++i, from += gradient_.image_stride, to += b.pixels() * width) {
+      if (shape_.nhwc) {
+        pack_rows(from, gradient_.pixel_stride, b.pixels(), filters.count, width, to);
+        continue;
+      }
       turn(from, gradient_.channel_stride, to, width, filters.count, b.pixels(), max_of(kTurn<T>, b.pixels()));
       for (std::int64_t k = 0; k < b.pixels() && filters.count < width; ++k) {
         for (int j = filters.count; j < width; ++j) to[k * width + j] = T{0};
@@ -319,50 +355,84 @@ class WeightGradient {
     }
   }
 
+  // The same for NHWC: `beside` channels of a pixel stay together, those of the next one follow. Behind a last few
+  // channels lies what follows them in the image; no sum that is kept reads it.
+  void copy_pixels(const T* plane, std::int64_t channels, std::int64_t beside, const Block& b, T* to) const {
+    constexpr int V = WeightPlan<T>::kBeside < N ? WeightPlan<T>::kBeside : N;
+    const std::int64_t pitch = input_.pixel_stride, all = plan_.in_columns;
+    const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
+    const std::int64_t begin = min_of(all, max_of(0, -left)), end = max_of(begin, min_of(all, shape_.x.input - left));
+    const T* last = input_.base + shape_.images * input_.image_stride - beside;  // where so many can be read
+    const auto zeros = [](T* from, const T* until) RECEPTIVE_INLINE_LAMBDA {
+      for (; from < until; from += V) Pack<T, V>(T{0}).write(from);
+    };
+    for (std::int64_t c = 0; c < channels; c += beside) {
+      for (std::int64_t image = 0; image < plan_.images; ++image) {
+        const T* from = plane + image * input_.image_stride + c;
+        for (std::int64_t row = 0; row < plan_.in_rows; ++row) {
+          T* const next = to + all * beside;
+          if (image < b.images && top + row >= 0 && top + row < shape_.y.input) {
+            const T* at = from + ((top + row) * shape_.x.input + left + begin) * pitch;
+            T* const high = to + end * beside;
+            zeros(to, to + begin * beside);
+            for (to += begin * beside; to < high; to += beside, at += pitch) {
+              if (at > last) {
+                for (std::int64_t i = 0; i < channels - c; ++i) to[i] = at[i];
+                continue;
+              }
+              for (std::int64_t i = 0; i < beside; i += V) Pack<T, V>::read(at + i).write(to + i);
+            }
+          }
+          zeros(to, next);
+          to = next;
+        }
+      }
+    }
+  }
+
+  // Elements between neighbours where a block is read; `channel`: between as many channels as are beside each other.
   struct Pitch {
-    std::int64_t channel, image, row;
+    std::int64_t channel, image, row, column;
   };
   void multiply(const T* from, const Pitch& pitch, std::int64_t channels, const Block& b, const Filters& filters,
                 const T* gradients, T* sums, bool add, Ahead<T>& ahead) const {
     std::int64_t starts[WeightPlan<T>::kSteps];
-    TapRuns runs{starts, 0, b.columns, shape_.x.stride};
+    TapRuns runs{starts, 0, b.columns, shape_.x.stride * pitch.column};
     for (std::int64_t image = 0; image < b.images; ++image) {
       for (std::int64_t row = 0; row < b.rows; ++row) {
         starts[runs.runs++] = image * pitch.image + row * shape_.y.stride * pitch.row;
       }
     }
     constexpr int kFew = kTileRows < 8 ? 2 * kTileRows : kTileRows;  // of one vector: enough sums to hide latencies
-    switch (filters.vectors) {
-      case 1:
-        return tap_panels<kFew, 1>(from, pitch, channels, runs, gradients, sums, add, ahead);
-      case 2:
-        return tap_panels<kTileRows, 2>(from, pitch, channels, runs, gradients, sums, add, ahead);
-      default:
-        return tap_panels<kTileRows, 3>(from, pitch, channels, runs, gradients, sums, add, ahead);
-    }
-  }
-
-  template <int R, int NV>
-  void tap_panels(const T* from, const Pitch& pitch, std::int64_t channels, const TapRuns& runs, const T* gradients,
-                  T* sums, bool add, Ahead<T>& ahead) const {
+    const int vectors = filters.vectors;
+    const int together = vectors == 1 ? kFew : kTileRows;
+    const auto kernel = shape_.channelwise ? vectors == 1   ? tap_kernel<T, kFew, 1, false>
+                                             : vectors == 2 ? tap_kernel<T, kTileRows, 2, false>
+                                                            : tap_kernel<T, kTileRows, 3, false>
+                        : vectors == 1 ? tap_kernel<T, kFew, 1>
+                        : vectors == 2     ? tap_kernel<T, kTileRows, 2>
+                                           : tap_kernel<T, kTileRows, 3>;
     const std::int64_t taps = channels * shape_.taps;
-    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, R) + 1;
+    const std::int64_t fetched = ahead.rows * ahead.lines / ceil_div(taps, together) + 1;
+    const std::int64_t step = pitch.channel - plan_.beside;  // behind the last channel of those beside each other
     std::int64_t c = 0, r = 0, s = 0;
-    for (std::int64_t tap = 0; tap < taps; tap += R) {
-      const int count = static_cast<int>(min_of(R, taps - tap));
-      const T* rows[R];
-      for (int i = 0; i < R; ++i) {
+    for (std::int64_t tap = 0; tap < taps; tap += together) {
+      const int count = static_cast<int>(min_of(together, taps - tap));
+      const T* rows[kFew];
+      for (int i = 0; i < together; ++i) {
         if (i >= count) {  // computed and not written
           rows[i] = rows[0];
           continue;
         }
-        rows[i] = from + c * pitch.channel + r * shape_.y.dilation * pitch.row + s * shape_.x.dilation;
+        rows[i] = from + r * shape_.y.dilation * pitch.row + s * shape_.x.dilation * pitch.column;
         if (++s < shape_.x.kernel) continue;
         s = 0;
-        if (++r == shape_.y.kernel) r = 0, ++c;
+        if (++r < shape_.y.kernel) continue;
+        r = 0, ++from;
+        if (++c == plan_.beside) c = 0, from += step;
       }
       ahead.fetch(fetched);
-      tap_kernel<T, R, NV>(rows, runs, gradients, sums + tap * NV * N, count, add);
+      kernel(rows, runs, gradients, sums + tap * vectors * N, count, add);
     }
   }
 

@@ -62,6 +62,21 @@ struct Problem {
     return p.sized();
   }
 
+  // Counts of channels around those of one to three vectors, dense, in groups, or each channel its own.
+  static Problem pixels() {
+    constexpr int counts[] = {1, 2, 3, 5, 8, 16, 17, 33, 49};
+    Problem p = random();
+    p.n = pick(1, 2), p.h = pick(1, 12), p.w = pick(1, 21), p.nhwc = true;
+    const int kind = pick(0, 3);
+    p.groups = kind < 2 ? 1 : kind == 2 ? pick(2, 4) : pick(2, 70);
+    p.c = p.groups * (kind < 3 ? counts[pick(0, kind < 2 ? 8 : 5)] : 1);
+    p.k = p.groups * (kind < 3 ? counts[pick(0, kind < 2 ? 8 : 5)] : 1);
+    if (pick(0, 2) == 0) p.dh = p.dw = 1, p.r = p.s = 3, p.sh = p.sw = pick(1, 2);
+    if (pick(0, 4) == 0) p.r = p.s = p.sh = p.sw = 1, p.top = p.bottom = p.left = p.right = 0;
+    p.h = std::max(p.h, p.dh * (p.r - 1) + 1), p.w = std::max(p.w, p.dw * (p.s - 1) + 1);
+    return p.sized();
+  }
+
   // Windows wider than any vector, far apart, or side by side.
   static Problem wide() {
     Problem p = random();
@@ -443,19 +458,19 @@ void product(int m, int n, int k, bool transpose_a, bool transpose_b) {
 }  // namespace
 
 int main() {
+  const auto convolutions = [](const Problem& p) { convolution<float>(p), convolution<double>(p); };
   windows_outside();
   for (int i = 0; i < 150; ++i) {
     const Problem p = Problem::random();
-    convolution<float>(p);
-    convolution<double>(p);
+    convolutions(p);
     winograd<float>(p);
     winograd<double>(p);
     pooling<float>(p);
     pooling<double>(p);
   }
-  for (int i = 0; i < 80; ++i) {
-    convolution<float>(Problem::narrow());
-    convolution<double>(Problem::narrow());
+  for (int i = 0; i < 120; ++i) {
+    if (i < 80) convolutions(Problem::narrow());
+    convolutions(Problem::pixels());
   }
   for (int i = 0; i < 300; ++i) {
     pooling<float>(Problem::usual());
@@ -492,10 +507,17 @@ int main() {
       {2, 1, 300, 9, 3, 3, 2, 128, 128, 0, 0, 0, 0, 1, 1, 1},    // and its largest strides
       {1, 8, 5, 40, 40, 31, 31, 1, 1, 15, 15, 15, 15, 1, 1, 1},  // many taps
       {1, 1, 20, 20, 70, 5, 5, 1, 2, 2, 2, 2, 2, 1, 1, 1},       // many filters in few bands
-      {1, 2, 2, 2, 2, 1, 1, 1, 1, 4, 4, 4, 4, 1, 1, 2}};         // windows that lie outside  // taps far apart
+      {1, 2, 2, 2, 2, 1, 1, 1, 1, 4, 4, 4, 4, 1, 1, 2},          // windows that lie outside  // taps far apart
+      {1, 400, 5, 6, 10, 3, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1},       // more channels than steps of a block
+      {2, 40, 9, 30, 40, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, 40},      // more pixels than a task, channel by channel
+      {1, 5, 3, 140, 5, 12, 12, 1, 1, 9, 9, 9, 9, 1, 1, 5},      // and too many taps for that
+      {1, 6, 3, 300, 6, 2, 2, 1, 150, 1, 1, 1, 1, 1, 149, 3},    // more between the pixels of a task than is copied
+      {1, 12, 9, 9, 12, 3, 3, 3, 3, 1, 1, 1, 1, 1, 2, 12}};      // phases, channel by channel
   for (const Problem& edge : edges) {
-    convolution<float>(edge.sized());
-    convolution<double>(edge.sized());
+    Problem p = edge.sized();
+    convolutions(p);
+    p.nhwc = true;
+    convolutions(p);
   }
   const Problem tiled[] = {
       {1, 70, 9, 15, 90, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},    // several strips of filters and panels of channels

@@ -15,7 +15,7 @@ import { type ConvProblem, convProblems } from '../support/windows';
 const algorithms = ['im2col', 'implicit', 'auto'] as const;
 
 /** Shapes in which convolution kernels have been wrong before: taken from the published problem sets, scaled down. */
-const table: [string, Omit<ConvProblem, 'outputShape' | 'seed'>][] = [
+const table: readonly [string, Omit<ConvProblem, 'outputShape' | 'seed'>][] = [
   ['1x1', { inputShape: [2, 5, 4, 7], weightShape: [6, 5, 1, 1], options: {} }],
   [
     '1x1 stride 2: rows and columns that no window reaches',
@@ -37,6 +37,34 @@ const table: [string, Omit<ConvProblem, 'outputShape' | 'seed'>][] = [
   [
     'more than one block of every loop',
     { inputShape: [2, 67, 9, 13], weightShape: [37, 67, 3, 3], options: { padding: 1 } },
+  ],
+  [
+    'NHWC, more than one block of every loop',
+    { inputShape: [2, 9, 13, 67], weightShape: [37, 67, 3, 3], options: { layout: 'NHWC', padding: 1 } },
+  ],
+  ...[1, 3, 5, 17, 49].map((channels): [string, Omit<ConvProblem, 'outputShape' | 'seed'>] => [
+    `NHWC, ${channels} channels`,
+    {
+      inputShape: [2, 6, 11, channels],
+      weightShape: [50 - channels, channels, 3, 2],
+      options: { layout: 'NHWC', padding: { top: 4, bottom: 0, left: 1, right: 3 }, stride: [1, 2], dilation: [2, 1] },
+    },
+  ]),
+  [
+    'NHWC, 1x1 to fewer filters',
+    { inputShape: [2, 5, 7, 33], weightShape: [20, 33, 1, 1], options: { layout: 'NHWC' } },
+  ],
+  [
+    'NHWC, groups of few channels',
+    { inputShape: [2, 9, 13, 24], weightShape: [40, 3, 3, 3], options: { layout: 'NHWC', padding: 1, groups: 8 } },
+  ],
+  [
+    'NHWC, depthwise with strides',
+    {
+      inputShape: [2, 9, 14, 37],
+      weightShape: [37, 1, 3, 3],
+      options: { layout: 'NHWC', padding: 1, groups: 37, stride: [2, 1] },
+    },
   ],
 ];
 
@@ -243,8 +271,21 @@ describeOnDevices('conv2d', () => {
       );
     });
 
-    it.each(algorithms)('%s gives the same bits for any values and number of threads', (algorithm) => {
-      const problem = { inputShape: [2, 19, 23, 29], weightShape: [33, 19, 3, 2], options: { padding: 1 }, seed: 5 };
+    const layouts: [(typeof algorithms)[number], Pick<ConvProblem, 'inputShape' | 'weightShape' | 'options'>][] =
+      algorithms.flatMap((algorithm) => [
+        [algorithm, { inputShape: [2, 19, 23, 29], weightShape: [33, 19, 3, 2], options: { padding: 1 } }],
+        ...[1, 3, 24].map((groups): (typeof layouts)[number] => [
+          algorithm,
+          {
+            inputShape: [2, 23, 29, 24],
+            weightShape: [48 / (groups === 24 ? 2 : 1), 24 / groups, 3, 2],
+            options: { padding: 1, stride: [1, 2], groups, layout: 'NHWC' },
+          },
+        ]),
+      ]);
+
+    it.each(layouts)('%s gives the same bits for any values and number of threads: %o', (algorithm, sizes) => {
+      const problem = { ...sizes, seed: 5 };
       const { x, w, g } = values(problem, 'float32');
       const run = (count: number) => {
         setNumThreads(count);
@@ -262,25 +303,29 @@ describeOnDevices('conv2d', () => {
       }
     });
 
-    it.each(algorithms)('%s gives an image the same bits alone and within a batch', (algorithm) => {
-      const { x, w } = values(
-        { inputShape: [5, 7, 11, 12], weightShape: [9, 7, 3, 2], options: {}, seed: 6 },
-        'float32',
-      );
+    it.each(layouts)('%s gives an image the same bits alone and within a batch: %o', (algorithm, sizes) => {
+      const [, ...inputShape] = sizes.inputShape;
+      const { x, w, g } = values({ ...sizes, inputShape: [5, ...inputShape], seed: 6 }, 'float32');
+      const settings = { ...sizes.options, algorithm };
+      const images = [0, 1, 2, 3, 4];
       const { batch, alone } = evaluate(() => {
-        const [input, weight] = [toTensor(x), toTensor(w)];
+        const [input, weight, gradOutput] = [toTensor(x), toTensor(w), toTensor(g)];
+        const back = (of: typeof gradOutput, count: number) =>
+          grad.conv2dInput([count, ...inputShape], weight, of, settings);
         return {
-          batch: conv2d(input, weight, { algorithm }),
-          alone: [0, 1, 2, 3, 4].map((n) => conv2d(input.slice(n, n + 1), weight, { algorithm })),
+          batch: { y: conv2d(input, weight, settings), input: back(gradOutput, 5) },
+          alone: {
+            y: images.map((n) => conv2d(input.slice(n, n + 1), weight, settings)),
+            input: images.map((n) => back(gradOutput.slice(n, n + 1), 1)),
+          },
         };
       });
-      alone.forEach((image, n) => {
-        expectSame(
-          image,
-          fill(image.shape, ([, ...rest]) => at(batch, n, ...rest)),
-          `image ${n}`,
-        );
-      });
+      for (const name of ['y', 'input'] as const) {
+        for (const [n, image] of alone[name].entries()) {
+          const expected = fill(image.shape, ([, ...rest]) => at(batch[name], n, ...rest));
+          expectSame(image, expected, `${name} of image ${n}`);
+        }
+      }
     });
   });
 
@@ -306,6 +351,20 @@ describeOnDevices('conv2d', () => {
       const actual = evaluate(() => conv2d(toTensor(x), toTensor(w), { ...options, algorithm }));
       const expected = reference.conv2d(x, w, options);
       expectClose(actual, expected, { dtype: 'float32', terms: 20 });
+    });
+
+    it.each([
+      ['im2col', 1],
+      ['implicit', 1],
+      ['implicit', 4],
+    ] as const)('%s: the same in NHWC, %i groups', (algorithm, groups) => {
+      const settings = { ...options, layout: 'NHWC', groups } as const;
+      const x = random.array([1, 5, 6, 4], 'float32', 0.5, 1);
+      const w = random.array([4, 4 / groups, 3, 2], 'float32', 0.5, 1);
+      x.data[40] = Infinity;
+      w.data[7] = -Infinity;
+      const actual = evaluate(() => conv2d(toTensor(x), toTensor(w), { ...settings, algorithm }));
+      expectClose(actual, reference.conv2d(x, w, settings), { dtype: 'float32', terms: 30 });
     });
 
     it('a window wholly in the padding yields the bias', () => {
