@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { conv2d, getNumThreads, grad, setNumThreads, type Tensor } from 'receptive';
+import { conv2d, convAlgorithms, getNumThreads, grad, setNumThreads, type Tensor } from 'receptive';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as reference from '../reference/conv2d';
 import { at, fill, ndarray } from '../reference/ndarray';
@@ -107,6 +107,15 @@ function checkForward(problem: Omit<ConvProblem, 'outputShape'>, dtype: 'float32
   }
 }
 
+/** Whether 'auto' takes winograd for the gradient by weight, whose error is that of test/convAlgorithms.test.ts. */
+function byWinograd(
+  { inputShape, weightShape, options }: Omit<ConvProblem, 'outputShape'>,
+  dtype: 'float32' | 'float64',
+): boolean {
+  const [first] = convAlgorithms(inputShape, weightShape, { ...options, dtype, direction: 'weight' });
+  return first.name === 'winograd';
+}
+
 function checkGradients(problem: Omit<ConvProblem, 'outputShape'>, dtype: 'float32' | 'float64'): void {
   const { inputShape, weightShape, options } = problem;
   const { x, w, g } = values(problem, dtype);
@@ -129,7 +138,8 @@ function checkGradients(problem: Omit<ConvProblem, 'outputShape'>, dtype: 'float
     });
     for (const name of ['input', 'weight', 'bias'] as const) {
       const what = `${algorithm}: ${name} gradient`;
-      expectClose(actual[name], expected[name], { dtype, terms: terms[name], scale: 1, what });
+      const growth = name === 'weight' && algorithm === 'auto' && byWinograd(problem, dtype) ? 30 : 1;
+      expectClose(actual[name], expected[name], { dtype, terms: growth * terms[name], scale: 1, what });
     }
   }
 }
