@@ -112,6 +112,8 @@ const transformCycles = {
   winogradF2: { input: 70, output: 60, weight: { input: 170, gradient: 170, sums: 150 } },
   winogradF4: { input: 190, output: 160, weight: { input: 350, gradient: 290, sums: 250 } },
 } as const;
+/** To read and write the results of a product over tiles takes as long as so many steps of it. */
+const stepsOfResult = 6;
 /** Cycles in which filters come from beyond the second cache: from the last one, or from memory what is too large for it. */
 const streamCycles = (bytes: number): number => bytes / (bytes > 24 * 2 ** 20 ? 3 : 8);
 
@@ -163,7 +165,8 @@ function winogradCycles(variant: WinogradVariant, direction: Direction, of: Size
   if (direction === 'weight') {
     const vectors = (channels: number): number => Math.ceil(channels / tile.lanes);
     const transforms = count * (vectors(sums) * weight.input + vectors(rows) * weight.gradient);
-    return points * count * stepCycles(rows, sums, tile) + transforms + rows * vectors(sums) * weight.sums;
+    const steps = points * (count + stepsOfResult);
+    return steps * stepCycles(rows, sums, tile) + transforms + rows * vectors(sums) * weight.sums;
   }
   const transforms = Math.ceil(count / tile.lanes) * (sums * input + rows * output);
   return points * sums * stepCycles(rows, count, tile) + transforms + streamCycles(points * rows * sums * 4);
