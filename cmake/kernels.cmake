@@ -25,7 +25,8 @@ set(RECEPTIVE_KERNEL_OPTIONS
 if(RECEPTIVE_SANITIZE)
   # GCC contracts a * b + c within a basic block, and instrumentation splits blocks: the same expression would round once in one
   # place and twice in another, where tests compare bits. Without contraction it rounds alike everywhere.
-  list(APPEND RECEPTIVE_KERNEL_OPTIONS -ffp-contract=off)
+  # With more optimisation, instrumented kernels of convolutions and pooling took ten minutes and more to compile.
+  list(APPEND RECEPTIVE_KERNEL_OPTIONS -ffp-contract=off -O1)
 endif()
 
 # The families, from the one list of them: rows X(one_hot, OneHot).
@@ -60,7 +61,9 @@ foreach(family IN LISTS families)
   if(file MATCHES "^(conv2d|matmul)$")
     set(options $<$<CXX_COMPILER_ID:GNU>:-fpeel-loops;-fsplit-loops;-fsplit-paths>)
   endif()
-  set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS "$<$<CONFIG:Release>:${options}>")
+  if(NOT RECEPTIVE_SANITIZE)
+    set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS "$<$<CONFIG:Release>:${options}>")
+  endif()
   string(APPEND declarations "OpList ${file}_ops();\n")
   string(APPEND calls "  lists[count++] = ${file}_ops();\n")
 endforeach()
@@ -83,7 +86,7 @@ foreach(row IN LISTS rows)
   target_include_directories(receptive_${target} PRIVATE native native/cpu)
   target_compile_definitions(receptive_${target} PRIVATE RECEPTIVE_TARGET=${target})
   target_compile_options(receptive_${target} PRIVATE ${RECEPTIVE_KERNEL_OPTIONS} ${flags})
-  if(public_name STREQUAL "x86-64")
+  if(public_name STREQUAL "x86-64" AND NOT RECEPTIVE_SANITIZE)
     target_compile_options(receptive_${target} PRIVATE $<$<CONFIG:Release>:-O2>)
   endif()
   target_link_libraries(receptive_${target} PRIVATE receptive_warnings)

@@ -7,6 +7,6 @@ endif()
 
 if(RECEPTIVE_SANITIZE)
   target_compile_options(receptive_warnings INTERFACE
-    -fsanitize=${RECEPTIVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    -fsanitize=${RECEPTIVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(receptive_warnings INTERFACE -fsanitize=${RECEPTIVE_SANITIZE})
 endif()
