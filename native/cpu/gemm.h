@@ -113,7 +113,7 @@ struct GemmPlan {
     split_steps = round_up((steps + splits - 1) / splits, GemmBlocks<T>::kSteps);
     splits = steps == 0 ? 1 : (steps + split_steps - 1) / split_steps;
     panels = 1;
-    if (padded * row_bytes > GemmBlocks<T>::kResidentBytes) {
+    if (padded > GemmBlocks<T>::kResidentBytes / row_bytes) {
       const std::int64_t all = (columns + kTileColumns<T> - 1) / kTileColumns<T>;
       const std::int64_t tasks = (all + GemmBlocks<T>::kPanels - 1) / GemmBlocks<T>::kPanels;
       panels = max1((all + max1(tasks) - 1) / max1(tasks));
