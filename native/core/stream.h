@@ -31,7 +31,7 @@ struct OpTask {
   int threads;
   std::byte* workspace;
   Block* packed;     // what the op's PackRequest asks for, or null
-  bool freshPacked;  // nothing made by an earlier task is in it
+  bool freshPacked = false;  // nothing made by an earlier task is in it
 };
 
 // Somebody who waits for the stream: a read of a tensor, or a point in the stream.
