@@ -30,7 +30,7 @@ struct OpTask {
   Cost cost;
   int threads;
   std::byte* workspace;
-  Block* packed;     // what the op's PackRequest asks for, or null
+  Block* packed;             // what the op's PackRequest asks for, or null
   bool freshPacked = false;  // nothing made by an earlier task is in it
 };
 
