@@ -34,6 +34,15 @@ struct TileOut {
   Clamp<T> clamp{};
 };
 
+template <class P, int kRows, int NV>
+RECEPTIVE_FN void clear_tile(P (&acc)[kRows][NV]) {
+#pragma GCC unroll 24
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 3
+    for (int v = 0; v < NV; ++v) acc[i][v] = P(typename P::Element{0});
+  }
+}
+
 // Writes what a kernel's registers hold to the rows that row(i) points to, as `out` wants it.
 template <class T, int kRows, int NV, class Row>
 RECEPTIVE_FN void write_tile(const Pack<T, kLanes<T>> (&acc)[kRows][NV], const TileOut<T>& out, Row row) {
@@ -80,11 +89,7 @@ __attribute__((noinline)) void micro_kernel(std::int64_t kc, const T* a, std::in
   constexpr int kRows = RP * kTileRows;
   using P = Pack<T, L>;
   P acc[kRows][NV];
-#pragma GCC unroll 24
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
-  }
+  clear_tile(acc);
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < NV; ++v) __builtin_prefetch(out.c + i * out.row_stride + v * L, 1, 3);
   }

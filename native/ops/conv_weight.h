@@ -36,12 +36,9 @@ __attribute__((noinline, noclone)) void tap_kernel(const T* const* rows, TapRuns
   using P = Pack<T, L>;
   P acc[R][NV];
   const T* lines[R];
+  clear_tile(acc);
 #pragma GCC unroll 24
-  for (int i = 0; i < R; ++i) {
-    lines[i] = rows[i];
-#pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
-  }
+  for (int i = 0; i < R; ++i) lines[i] = rows[i];
   for (int run = 0; run < runs.runs; ++run) {
     gradients = add_products<T, R, NV, kBroadcast>(acc, lines, runs.starts[run], runs.length, runs.stride, gradients);
   }

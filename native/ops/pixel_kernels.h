@@ -21,11 +21,7 @@ __attribute__((noinline, noclone)) void pixel_kernel(PixelRuns<T> runs, const T*
   constexpr int L = kLanes<T>;
   using P = Pack<T, L>;
   P acc[R][NV];
-#pragma GCC unroll 24
-  for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 3
-    for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
-  }
+  clear_tile(acc);
   for (int i = 0; i < R; ++i) {
     for (int v = 0; v < NV; ++v) __builtin_prefetch(to[i] + column + v * L, 1, 3);
   }
@@ -48,11 +44,7 @@ __attribute__((noinline, noclone)) void channel_kernel(PixelRuns<T> runs, const 
     constexpr int NV = decltype(vectors)::value;
     using P = Pack<T, L>;
     P acc[R][NV];
-#pragma GCC unroll 24
-    for (int i = 0; i < R; ++i) {
-#pragma GCC unroll 3
-      for (int v = 0; v < NV; ++v) acc[i][v] = P(T{0});
-    }
+    clear_tile(acc);
     const T* const* lines = runs.lines;
     const T* filters = weights;
     // What the next tile reads first, mostly.
