@@ -41,6 +41,7 @@ export {
   sliceGradient as slice,
   transposeGradient as transpose,
 } from './copy';
+export { gatherElementsGradient as gatherElements, gatherGradient as gather } from './gather';
 export { col2imGradient as col2im, im2colGradient as im2col } from './im2col';
 export { linearGradient as linear } from './linear';
 export {
@@ -66,6 +67,7 @@ export {
   varianceGradient as variance,
 } from './reduceGradients';
 export { logSoftmaxGradient as logSoftmax, softmaxGradient as softmax } from './softmax';
+export { topkGradient as topk } from './topk';
 export {
   absGradient as abs,
   clampGradient as clamp,

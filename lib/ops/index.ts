@@ -59,6 +59,7 @@ export {
   type DeclinedConvAlgorithm,
 } from './convSizes';
 export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { gather, gatherElements } from './gather';
 export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
 export { linear } from './linear';
 export {
@@ -98,6 +99,7 @@ export {
   variance,
 } from './reduce';
 export { logSoftmax, softmax } from './softmax';
+export { type TopkOptions, topk } from './topk';
 export {
   abs,
   ceil,
