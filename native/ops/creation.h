@@ -100,7 +100,8 @@ struct Fill : CreationBase<X> {
     const double value = out.dtype == DType::boolean ? (given != 0 ? 1 : 0) : given;
     dispatch_number(out.dtype, [&](auto tag) {
       using T = decltype(tag);
-      executor.rows(1, out.size, FillBody<T>{static_cast<T*>(out.data), element<T>(value)});
+      const bool around = executor.writes_around(out.data, out.size * static_cast<std::int64_t>(sizeof(T)));
+      executor.rows(1, out.size, FillBody<T>{static_cast<T*>(out.data), element<T>(value), around});
     });
   }
 };

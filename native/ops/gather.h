@@ -10,6 +10,7 @@
 #include "extent.h"
 #include "fill.h"
 #include "index_check.h"
+#include "pointwise.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -42,6 +43,7 @@ struct GatherRows {
   std::int64_t n;
   std::int64_t count;
   std::int64_t inner;
+  bool around;
 
   RECEPTIVE_FN Plane plane(std::int64_t o) const { return {x + o * n * inner, out + o * count * inner}; }
   RECEPTIVE_FN Row row(const Plane& plane, std::int64_t j) const {
@@ -50,7 +52,7 @@ struct GatherRows {
   }
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t at, P p) const {
-    if (row.from != nullptr) p.store(row.to + at, p.load(row.from + at));
+    if (row.from != nullptr) p.store(row.to + at, p.load(row.from + at), around);
   }
 };
 
@@ -83,12 +85,11 @@ struct GatherLanes {
   }
   template <class P>
   RECEPTIVE_FN void tile(const Plane& row, std::int64_t at, P p) const {
-    T lanes[P::count] = {};
+    // Stored one by one: a pack read from lanes just written would wait for them.
     for (int l = 0; l < p.active; ++l) {
       const std::int32_t index = row.indices[at + l];
-      if (is_index(index, n)) lanes[l] = row.x[index * step + (at + l) * along];
+      if (is_index(index, n)) row.out[at + l] = row.x[index * step + (at + l) * along];
     }
-    p.store(row.out + at, Pack<T, P::count>::read(lanes));
   }
 };
 
@@ -144,7 +145,7 @@ __attribute__((noinline)) void scatter_elements(const GatherAttrs& a, Scatter<T>
 template <class T>
 RECEPTIVE_FN std::int64_t columns_of_task(const GatherAttrs& a, int threads) {
   constexpr std::int64_t kLine = 64 / sizeof(T);
-  const std::int64_t wanted = (2 * threads + a.outer - 1) / a.outer;
+  const std::int64_t wanted = threads == 1 ? 1 : (2 * threads + a.outer - 1) / a.outer;
   const std::int64_t columns = (a.inner + wanted - 1) / wanted;
   return (columns + kLine - 1) / kLine * kLine;
 }
@@ -152,8 +153,10 @@ RECEPTIVE_FN std::int64_t columns_of_task(const GatherAttrs& a, int threads) {
 template <class X, class T>
 void scatter(const X& executor, const GatherAttrs& a, bool each, Scatter<T> s) {
   const std::int64_t plane = a.n * a.inner;
-  executor.rows(1, a.outer * plane, FillBody<T>{s.out, T{}});
-  if (a.count == 0 || a.outer * plane == 0) return;
+  const std::int64_t size = a.outer * plane;
+  const bool around = executor.writes_around(s.out, size * static_cast<std::int64_t>(sizeof(T)));
+  executor.rows(1, size, FillBody<T>{s.out, T{}, around});
+  if (a.count == 0 || size == 0) return;
   const std::int64_t terms = a.count * a.inner;
   const std::int64_t columns = columns_of_task<T>(a, executor.threads());
   const std::int64_t blocks = (a.inner + columns - 1) / columns;
@@ -224,7 +227,9 @@ struct GatherOp : GatherBase<kEach> {
       const auto* const x = static_cast<const T*>(call.inputs[0].data);
       auto* const out = static_cast<T*>(call.outputs[0].data);
       if (!kEach && a.inner > 1) {
-        executor.planes(a.outer, a.count, a.inner, GatherRows<T>{x, indices, out, a.n, a.count, a.inner});
+        const bool around = a.inner % kWidestPack == 0 &&
+                            executor.writes_around(out, call.outputs[0].size * static_cast<std::int64_t>(sizeof(T)));
+        executor.planes(a.outer, a.count, a.inner, GatherRows<T>{x, indices, out, a.n, a.count, a.inner, around});
         return;
       }
       const std::int64_t size = a.count * a.inner;

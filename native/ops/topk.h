@@ -65,7 +65,8 @@ RECEPTIVE_FN void sift_down(Number* heap, std::int64_t size, std::int64_t at, Nu
   for (;;) {
     std::int64_t child = 2 * at + 1;
     if (child >= size) break;
-    if (child + 1 < size && heap[child + 1] < heap[child]) ++child;
+    // Either child is as likely to be the smaller one: no branch on it.
+    if (child + 1 < size) child += static_cast<std::int64_t>(heap[child + 1] < heap[child]);
     if (!(heap[child] < number)) break;
     heap[at] = heap[child];
     at = child;
@@ -89,7 +90,7 @@ class Best {
     if (step_ == 1) {
       scan_packs();
     } else {
-      for (std::int64_t i = k_; i < n_; ++i) offer(i);
+      offer_all(k_, n_);
     }
     for (std::int64_t end = k_ - 1; end > 0; --end) {
       const Number last = heap_[end];
@@ -115,21 +116,25 @@ class Best {
     return ranking_.largest ? ~(x <= limit) : ~(x >= limit);
   }
 
+  // Leaves out packs without an element that may enter, several at once.
   void scan_packs() {
-    std::int64_t i = k_;
     constexpr std::int64_t step = kPacks * N;
+    std::int64_t i = k_;
     while (i + step <= n_ && !Ranking<T>::is_best(heap_[0])) {
       const Elements limit(line_[Ranking<T>::position(heap_[0])]);
-      for (; i + step <= n_; i += step) {
-        auto entering = may_enter(line_ + i, limit);
-        for (int part = 1; part < kPacks; ++part) entering = entering | may_enter(line_ + i + part * N, limit);
-        if (any(entering)) break;
+      Mask<T, N> entering[kPacks];
+      for (int part = 0; part < kPacks; ++part) entering[part] = may_enter(line_ + i + part * N, limit);
+      if (any((entering[0] | entering[1]) | (entering[2] | entering[3]))) {
+        for (int part = 0; part < kPacks; ++part) {
+          if (any(entering[part])) offer_all(i + part * N, i + part * N + N);
+        }
       }
-      if (i + step > n_) break;
-      for (const std::int64_t end = i + step; i < end; ++i) offer(i);
+      i += step;
     }
-    if (Ranking<T>::is_best(heap_[0])) return;
-    for (; i < n_; ++i) offer(i);
+    if (!Ranking<T>::is_best(heap_[0])) offer_all(i, n_);
+  }
+  RECEPTIVE_FN void offer_all(std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) offer(i);
   }
 
   Ranking<T> ranking_;
