@@ -28,6 +28,13 @@ export {
 export { crossEntropyGradient as crossEntropy, nllLossGradient as nllLoss } from './classLoss';
 export { concatGradient as concat, splitGradient as split, stackGradient as stack } from './concat';
 export {
+  type Conv1dGradientOptions,
+  conv1dBiasGradient as conv1dBias,
+  conv1dGradient as conv1d,
+  conv1dInputGradient as conv1dInput,
+  conv1dWeightGradient as conv1dWeight,
+} from './conv1d';
+export {
   type Conv2dGradientOptions,
   type ConvGradientOptions,
   conv2dBiasGradient as conv2dBias,
@@ -35,6 +42,13 @@ export {
   conv2dInputGradient as conv2dInput,
   conv2dWeightGradient as conv2dWeight,
 } from './convGradients';
+export {
+  type ConvTranspose2dGradientOptions,
+  convTranspose2dBiasGradient as convTranspose2dBias,
+  convTranspose2dGradient as convTranspose2d,
+  convTranspose2dInputGradient as convTranspose2dInput,
+  convTranspose2dWeightGradient as convTranspose2dWeight,
+} from './convTranspose2d';
 export {
   padGradient as pad,
   permuteGradient as permute,
@@ -52,6 +66,7 @@ export {
   sumSquaredErrorGradient as sumSquaredError,
 } from './loss';
 export { matmulGradient as matmul } from './matmul';
+export { avgPool1dGradient as avgPool1d, maxPool1dGradient as maxPool1d } from './pool1d';
 export {
   adaptiveAvgPool2dGradient as adaptiveAvgPool2d,
   avgPool2dGradient as avgPool2d,

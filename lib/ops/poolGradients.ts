@@ -9,17 +9,56 @@ import {
   type AvgPoolOptions,
   avgPoolOptions,
   type LayoutOptions,
+  type PoolArguments,
   type PoolOptions,
   planAdaptive,
   planPool,
   poolOptions,
 } from './pool';
+import { type Form, twoAxes } from './spatial';
 
 const ops = {
   max: opNumber('maxPool2dGrad'),
   average: opNumber('avgPool2dGrad'),
   adaptive: opNumber('adaptiveAvgPool2dGrad'),
 };
+
+/** The gradient of max pooling over the axes of `form`. @internal */
+export function maxPoolGradient<D extends DType>(
+  op: string,
+  gradOutput: Tensor<D>,
+  indices: Tensor<'int32'>,
+  inputShape: readonly number[],
+  options: PoolArguments,
+  form: Form,
+): Tensor<D> {
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  expectTensor(op, 'indices', indices);
+  expectDtype(op, 'indices', indices, ['int32']);
+  sameDevice(op, 'gradOutput', gradOutput, 'indices', indices);
+  const shape = expectShape(op, 'inputShape', inputShape);
+  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, poolOptions), form);
+  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  expectSameShape(op, 'indices', indices, plan.outputShape, 'as the output');
+  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
+  return run1(ops.max, [gradOutput, indices], gradOutput.dtype, shape, plan.attributes);
+}
+
+/** @internal */
+export function avgPoolGradient<D extends DType>(
+  op: string,
+  gradOutput: Tensor<D>,
+  inputShape: readonly number[],
+  options: PoolArguments,
+  form: Form,
+): Tensor<D> {
+  expectFloatTensor(op, 'gradOutput', gradOutput);
+  const shape = expectShape(op, 'inputShape', inputShape);
+  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, avgPoolOptions), form);
+  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
+  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
+  return run1(ops.average, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+}
 
 /**
  * Gradient of `maxPool2d`: each input element gets the sum of g over the windows that chose it.
@@ -37,17 +76,7 @@ export function maxPool2dGradient<D extends DType>(
   inputShape: readonly number[],
   options: PoolOptions,
 ): Tensor<D> {
-  const op = 'grad.maxPool2d';
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  expectTensor(op, 'indices', indices);
-  expectDtype(op, 'indices', indices, ['int32']);
-  sameDevice(op, 'gradOutput', gradOutput, 'indices', indices);
-  const shape = expectShape(op, 'inputShape', inputShape);
-  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, poolOptions));
-  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
-  expectSameShape(op, 'indices', indices, plan.outputShape, 'as the output');
-  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
-  return run1(ops.max, [gradOutput, indices], gradOutput.dtype, shape, plan.attributes);
+  return maxPoolGradient('grad.maxPool2d', gradOutput, indices, inputShape, options, twoAxes);
 }
 
 /**
@@ -63,13 +92,7 @@ export function avgPool2dGradient<D extends DType>(
   inputShape: readonly number[],
   options: AvgPoolOptions,
 ): Tensor<D> {
-  const op = 'grad.avgPool2d';
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  const shape = expectShape(op, 'inputShape', inputShape);
-  const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, avgPoolOptions));
-  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
-  checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
-  return run1(ops.average, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+  return avgPoolGradient('grad.avgPool2d', gradOutput, inputShape, options, twoAxes);
 }
 
 /** The gradient of adaptive pooling to the size that `gradOutput` has. */
