@@ -242,7 +242,12 @@ export function convolutionSizes(
   const input = activationsOf(inputShape, nhwc);
   const { batch, channels } = input;
   // A kernel has its extents where activations with channels first have them.
-  const { batch: filters, channels: channelsPerGroup, height: kernelH, width: kernelW } = activationsOf(weightShape, false);
+  const {
+    batch: filters,
+    channels: channelsPerGroup,
+    height: kernelH,
+    width: kernelW,
+  } = activationsOf(weightShape, false);
   if (channels % groups !== 0 || filters % groups !== 0) {
     const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
     throw new ShapeError(

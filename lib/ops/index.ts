@@ -102,6 +102,7 @@ export {
   variance,
 } from './reduce';
 export { logSoftmax, softmax } from './softmax';
+export type { Layout, Layout1d } from './spatial';
 export { type TopkOptions, topk } from './topk';
 export {
   abs,
@@ -120,5 +121,4 @@ export {
   square,
 } from './unary';
 export { where } from './where';
-export type { Layout, Layout1d } from './spatial';
 export type { Padding, Padding1d, PairOption, WindowOptions, WindowOptions1d } from './window';

@@ -73,7 +73,7 @@ const sideNames = ['top', 'bottom', 'left', 'right'] as const;
 
 /** Padding along one axis, which is the width. */
 function parsePadding1d(op: string, value: unknown): Sides {
-  const side = (name: string, one: unknown): number => expectInteger(op, name, one, 0, maxWindowNumber);
+  const side = (name: string, given: unknown): number => expectInteger(op, name, given, 0, maxWindowNumber);
   if (typeof value === 'number') {
     const both = side('padding', value);
     return { ...noPadding, left: both, right: both };

@@ -56,8 +56,8 @@ struct GatherRows {
   }
 };
 
-// Every lane by an index of its own. Rows of `width` lanes lie along the columns of x where it has columns (along is 1),
-// else along the axis itself (step is 1, along 0).
+// Every lane by an index of its own. Rows of `width` lanes lie along the columns of x where it has columns (along is
+// 1), else along the axis itself (step is 1, along 0).
 template <class T>
 struct GatherLanes {
   using Element = T;
@@ -235,8 +235,7 @@ struct GatherOp : GatherBase<kEach> {
       const std::int64_t size = a.count * a.inner;
       const std::int64_t planeOfIndices = kEach ? size : 0;
       if (a.inner == 1) {
-        executor.planes(a.outer, 1, a.count,
-                        GatherLanes<T>{x, indices, out, a.n, 1, 0, a.count, size, planeOfIndices});
+        executor.planes(a.outer, 1, a.count, GatherLanes<T>{x, indices, out, a.n, 1, 0, a.count, size, planeOfIndices});
       } else {
         executor.planes(a.outer, a.count, a.inner,
                         GatherLanes<T>{x, indices, out, a.n, a.inner, 1, a.inner, size, planeOfIndices});
@@ -267,7 +266,6 @@ struct GatherGradOp : GatherBase<kEach> {
 };
 
 template <class X>
-using GatherFamily =
-    Family<X, GatherOp<X, false>, GatherOp<X, true>, GatherGradOp<X, false>, GatherGradOp<X, true>>;
+using GatherFamily = Family<X, GatherOp<X, false>, GatherOp<X, true>, GatherGradOp<X, false>, GatherGradOp<X, true>>;
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -192,7 +192,8 @@ struct TopkOp {
         for (std::int64_t line = task * together; line < last; ++line) {
           const std::int64_t o = line / a.inner;
           const std::int64_t i = line - o * a.inner;
-          some_line(a, x + o * a.n * a.inner + i, best, values + o * a.k * a.inner + i, indices + o * a.k * a.inner + i);
+          some_line(a, x + o * a.n * a.inner + i, best, values + o * a.k * a.inner + i,
+                    indices + o * a.k * a.inner + i);
         }
       });
     });

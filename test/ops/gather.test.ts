@@ -160,7 +160,11 @@ describeOnDevices('gather and gatherElements', () => {
       for (const axis of [0.5, Number.NaN, '1', null]) {
         expectThrows(() => evaluate(() => apply(x(), indices(), axis as number)), 'ReceptiveError', /axis/);
       }
-      expectThrows(() => evaluate(() => apply(toTensor(ndarray([])), int(ndarray([])), 0)), 'ShapeError', /axis.*scalar/);
+      expectThrows(
+        () => evaluate(() => apply(toTensor(ndarray([])), int(ndarray([])), 0)),
+        'ShapeError',
+        /axis.*scalar/,
+      );
       const none = () => toTensor(ndarray([3, 0]));
       expectThrows(() => evaluate(() => apply(none(), indices(), 1)), 'ShapeError', /\[3, 0\].*no elements on axis 1/);
       for (const shape of [[3, 3], [4], [3, 5, 4], []]) {
@@ -191,7 +195,11 @@ describeOnDevices('gather and gatherElements', () => {
       expectEqual(actual.y, expected);
       expectEqual(actual.gradient, ndarray(shape));
     }
-    for (const indices of [[3, 0], [0, 4], [0, 0]]) {
+    for (const indices of [
+      [3, 0],
+      [0, 4],
+      [0, 0],
+    ]) {
       const actual = evaluate(() => ({
         y: gatherElements(toTensor(ndarray([3, 4])), int(ndarray(indices)), 1),
         gradient: grad.gatherElements(toTensor(ndarray(indices)), int(ndarray(indices)), [3, 4], 1),
@@ -214,7 +222,11 @@ describeOnDevices('gather and gatherElements', () => {
 
   it('refuses a result of too many axes, and elements for indices beyond the input', () => {
     const deep = () => toTensor(ndarray([1, 2, 1, 1, 1]));
-    expectThrows(() => evaluate(() => gather(deep(), int(ndarray([1, 1, 1, 1, 1])), 1)), 'ShapeError', /gather.*rank 9/);
+    expectThrows(
+      () => evaluate(() => gather(deep(), int(ndarray([1, 1, 1, 1, 1])), 1)),
+      'ShapeError',
+      /gather.*rank 9/,
+    );
     const x = () => toTensor(ndarray([3, 4]));
     const call = (shape: number[]) => (): unknown => evaluate(() => gatherElements(x(), int(ndarray(shape)), 1));
     expectThrows(call([4, 2]), 'ShapeError', /gatherElements: indices \[4, 2\].*axis 0 has 4 and 3/);
@@ -228,33 +240,36 @@ describeOnDevices('gather and gatherElements', () => {
     });
     afterEach(() => setNumThreads(threads));
 
-    it.each(table)('%s from %o, %o indices along %i, give the same bits for any number of threads', (name, ...problem) => {
-      const { apply, gradient, value, derivative } = ops[name];
-      const [shape, extents, axis] = problem;
-      const random = new Random(`${name} ${shape}`);
-      const x = random.array(shape, 'float32');
-      const indices = random.integers(extents, 0, shape[axis] - 1);
-      const y = value(x, indices, axis);
-      const g = random.array(y.shape, 'float32');
-      // The reference's sums are in float64 but in the same order, so that float32 differs by its rounding only.
-      const expected = derivative(g, indices, shape, axis);
-      const terms = Math.ceil((4 * sizeOf(extents)) / shape[axis]);
-      const run = (count: number) => {
-        setNumThreads(count);
-        return evaluate(() => ({
-          y: apply(toTensor(x), int(indices), axis),
-          gradient: gradient(toTensor(g), int(indices), shape, axis),
-        }));
-      };
-      const one = run(1);
-      expectSame(one.y, y);
-      expectClose(one.gradient, expected, { dtype: 'float32', terms, scale: 4 });
-      for (const count of [2, 3, 5]) {
-        const many = run(count);
-        expectSame(many.y, one.y, `${count} threads`);
-        expectSame(many.gradient, one.gradient, `${count} threads: gradient`);
-      }
-    });
+    it.each(table)(
+      '%s from %o, %o indices along %i, give the same bits for any number of threads',
+      (name, ...problem) => {
+        const { apply, gradient, value, derivative } = ops[name];
+        const [shape, extents, axis] = problem;
+        const random = new Random(`${name} ${shape}`);
+        const x = random.array(shape, 'float32');
+        const indices = random.integers(extents, 0, shape[axis] - 1);
+        const y = value(x, indices, axis);
+        const g = random.array(y.shape, 'float32');
+        // The reference's sums are in float64 but in the same order, so that float32 differs by its rounding only.
+        const expected = derivative(g, indices, shape, axis);
+        const terms = Math.ceil((4 * sizeOf(extents)) / shape[axis]);
+        const run = (count: number) => {
+          setNumThreads(count);
+          return evaluate(() => ({
+            y: apply(toTensor(x), int(indices), axis),
+            gradient: gradient(toTensor(g), int(indices), shape, axis),
+          }));
+        };
+        const one = run(1);
+        expectSame(one.y, y);
+        expectClose(one.gradient, expected, { dtype: 'float32', terms, scale: 4 });
+        for (const count of [2, 3, 5]) {
+          const many = run(count);
+          expectSame(many.y, one.y, `${count} threads`);
+          expectSame(many.gradient, one.gradient, `${count} threads: gradient`);
+        }
+      },
+    );
 
     it('add in the order of the indices', () => {
       // In any other order the sum of a huge number, its negative and small ones is another one.
@@ -293,7 +308,9 @@ describeOnDevices('gather and gatherElements', () => {
   });
 
   const four = { indices: { shape: [4], dtypes: ['int32'] } } as const;
-  describeContract('gather', { input: { shape: [3, 2], dtypes: allDTypes }, ...four }, (t) => gather(t.input, t.indices));
+  describeContract('gather', { input: { shape: [3, 2], dtypes: allDTypes }, ...four }, (t) =>
+    gather(t.input, t.indices),
+  );
   describeContract('gatherElements', { input: { shape: [3], dtypes: allDTypes }, ...four }, (t) =>
     gatherElements(t.input, t.indices, 0),
   );

@@ -1,4 +1,4 @@
-import { at, fill, indices as everyIndex, type NdArray, ndarray, offsetOf } from './ndarray';
+import { at, indices as everyIndex, fill, type NdArray, ndarray, offsetOf } from './ndarray';
 
 /** y[before, ...i, behind] = x[before, indices[i], behind], the index tuple i in the place of `axis`. */
 export function gather(x: NdArray, indices: NdArray, axis: number): NdArray {
