@@ -6,16 +6,9 @@ import { checkedSize, expectShape, type Shape, shapeText } from '../shape';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { kernelNumber } from './convAlgorithm';
-import { expectActivations } from './convPlan';
 import { expectFloatTensor } from './operands';
-import {
-  expectSteps,
-  maxWindowNumber,
-  type PairOption,
-  planWindow,
-  type WindowOptions,
-  windowAttributes,
-} from './window';
+import { expectActivations, expectSteps, maxWindowNumber } from './spatial';
+import { type PairOption, planWindow, type WindowOptions, windowAttributes } from './window';
 
 const im2colOp = opNumber('im2col');
 const col2imOp = opNumber('col2im');

@@ -28,7 +28,6 @@ const rows = families
 /** Gradients of gradients do not exist for these. */
 const once = new Set([
   ...['selu', 'gelu', 'mish', 'hardSwish', 'prelu'],
-  ...['maxPool2d', 'maxPool2dWithIndices'],
   ...['crossEntropy', 'nllLoss', 'mseLoss', 'sumSquaredError', 'binaryCrossEntropy', 'binaryCrossEntropyWithLogits'],
   ...['hingeLoss'],
 ]);
