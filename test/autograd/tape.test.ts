@@ -27,7 +27,7 @@ import { expect, it } from 'vitest';
 import { describeOnDevices } from '../support/devices';
 import { expectThrows } from '../support/errors';
 
-const leaf = (values: number[] | number): Tensor => tensor(values as number[], { requiresGrad: true });
+const leaf = (from: number[] | number): Tensor => tensor(from as number[], { requiresGrad: true });
 const values = (t: Tensor | null): number[] => Array.from((t as Tensor).dataSync());
 
 /** Runs `body` in a scope; gradients that it leaves on leaves escape, and are disposed here. */
