@@ -176,26 +176,37 @@ __attribute__((noinline)) void some_lines_along_inner(const Body& shared, std::i
   }
 }
 
-template <class Body>
-void lines(const Executor& executor, std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) {
-  if (outer <= 0 || inner <= 0) return;
-  constexpr int N = kLanes<typename Body::Element>;
-  const bool along_n = inner == 1;
-  const std::int64_t units = along_n ? outer : outer * ((inner + N - 1) / N);
-  const std::int64_t unit = (n > 0 ? n : 1) * (along_n ? 1 : inner < N ? inner : N);
+// Units (lines, or groups of them side by side) in pieces for several threads: some(first, last).
+template <class F>
+RECEPTIVE_FN void share_lines(const Executor& executor, std::int64_t units, std::int64_t unit, F&& some) {
   const bool parallel = units * unit >= kParallelElements;
   const std::int64_t together = !parallel ? units : unit < kGrain ? kGrain / unit : 1;
   executor.for_each((units + together - 1) / together, parallel, [&](std::int64_t task, int) {
     const std::int64_t first = task * together;
-    const std::int64_t last = first + together < units ? first + together : units;
-    if (along_n && n <= N) {
+    some(first, first + together < units ? first + together : units);
+  });
+}
+
+// lines() for inner == 1, where that is all there is: bodies are long, and this compiles two copies of one, not four.
+template <class Body>
+void lines_along_n(const Executor& executor, std::int64_t outer, std::int64_t n, const Body& body) {
+  if (outer <= 0) return;
+  share_lines(executor, outer, n > 0 ? n : 1, [&](std::int64_t first, std::int64_t last) {
+    if (n <= kLanes<typename Body::Element>) {
       some_lines_along_n<true>(body, n, first, last);
-    } else if (along_n) {
-      some_lines_along_n<false>(body, n, first, last);
     } else {
-      some_lines_along_inner(body, n, inner, first, last);
+      some_lines_along_n<false>(body, n, first, last);
     }
   });
+}
+
+template <class Body>
+void lines(const Executor& executor, std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) {
+  if (outer <= 0 || inner <= 0) return;
+  if (inner == 1) return lines_along_n(executor, outer, n, body);
+  constexpr int N = kLanes<typename Body::Element>;
+  share_lines(executor, outer * ((inner + N - 1) / N), (n > 0 ? n : 1) * (inner < N ? inner : N),
+              [&](std::int64_t first, std::int64_t last) { some_lines_along_inner(body, n, inner, first, last); });
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET
