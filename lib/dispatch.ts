@@ -106,8 +106,8 @@ function runSeveral(op: number, inputs: Inputs, outputs: readonly OutputSpec[], 
   }
   // Wrapping runs no other call, so the buffer still holds all handles.
   return outputs.map(({ dtype, shape }, i) => {
-    const at = first + 2 * i;
-    return Tensor._wrap(words[at], words[at + 1], Object.freeze(shape), sizes[i], dtype, device, deviceName);
+    const handle = first + 2 * i;
+    return Tensor._wrap(words[handle], words[handle + 1], Object.freeze(shape), sizes[i], dtype, device, deviceName);
   });
 }
 

@@ -94,7 +94,8 @@ function plan<D extends DType>(op: string, input: Tensor<D>, options: BatchNormO
     );
   }
   if (training) expectApart(op, { input, runningMean, runningVar, weight, bias });
-  const running = runningMean === undefined || runningVar === undefined ? undefined : ([runningMean, runningVar] as const);
+  const running =
+    runningMean === undefined || runningVar === undefined ? undefined : ([runningMean, runningVar] as const);
   return { input, view, weight, bias, running, training, momentum, epsilon };
 }
 

@@ -92,6 +92,7 @@ struct ChannelSums {
   // With p and q in place for the channels themselves.
   template <class X>
   void run(X& executor, const T* a, const T* b) const {
+    if (view.channels == 0 || lines == 0) return;
     if (view.inner == 1) {
       for (std::int64_t i = view.channels; i < kLanes<T>; ++i) p[i] = p[i - view.channels], q[i] = q[i - view.channels];
       executor.reduce(1, view.outer, view.channels, Pixels{a, b, p, q, sums, products, view.channels});
@@ -101,7 +102,7 @@ struct ChannelSums {
     const std::int64_t all = lines * view.channels;
     const std::int64_t line = view.inner < kPart ? view.inner : kPart;
     const bool parallel = view.size() >= kParallelElements;
-    const std::int64_t together = !parallel ? all : line < kGrain ? kGrain / (line > 0 ? line : 1) : 1;
+    const std::int64_t together = !parallel ? all : line < kGrain ? kGrain / line : 1;
     executor.for_each((all + together - 1) / together, parallel, [&](std::int64_t task, int) {
       const std::int64_t first = task * together;
       some_lines(body, first, first + together < all ? first + together : all);
