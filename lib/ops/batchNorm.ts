@@ -113,16 +113,13 @@ function statistics<D extends DType>(p: Plan<D>): readonly [mean: Tensor<D>, var
 }
 
 function normalise<D extends DType>(p: Plan<D>, mean: Tensor<D>, variance: Tensor<D>): Tensor<D> {
-  const { input, weight, bias } = p;
+  const { input, weight, bias, view, epsilon } = p;
   const operands = [input, mean, variance];
   if (weight !== undefined) operands.push(weight);
   if (bias !== undefined) operands.push(bias);
-  return run1(normaliseOp, operands, input.dtype, input.shape, {
-    ...p.view,
-    epsilon: p.epsilon,
-    weight: weight !== undefined,
-    bias: bias !== undefined,
-  });
+  const { outer, channels, inner } = view;
+  const attributes = { outer, channels, inner, epsilon, weight: weight !== undefined, bias: bias !== undefined };
+  return run1(normaliseOp, operands, input.dtype, input.shape, attributes);
 }
 
 /**

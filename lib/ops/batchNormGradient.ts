@@ -64,7 +64,8 @@ export function batchNormGradient<D extends DType>(
         : [];
     const operands = training ? [gradOutput, input, mean, inverseStd, ...sums] : [gradOutput, inverseStd];
     if (weight !== undefined) operands.push(weight);
-    const attributes = { ...view, training, weight: weight !== undefined };
+    const { outer, channels, inner } = view;
+    const attributes = { outer, channels, inner, training, weight: weight !== undefined };
     return {
       input: inputGrad ? run1(inputOp, operands, input.dtype, input.shape, attributes) : null,
       weight: wantsWeight ? sums[0] : null,

@@ -1,7 +1,7 @@
 // What ops with one number per channel share: batch normalisation and local response normalisation.
 import { expectSameShape } from '../check';
 import { ShapeError } from '../errors';
-import { type Shape, shapeText, sizeOf } from '../shape';
+import { type Shape, shapeText } from '../shape';
 import type { AnyTensor } from '../tensor';
 import { expectPartner } from './operands';
 import { expectLayout } from './window';
@@ -25,8 +25,12 @@ export function expectChannels(op: string, name: string, shape: Shape, layout: u
     const form = last ? '[N, …, C]' : '[N, C, …]';
     throw new ShapeError(`${op}: ${name} must have 2 to 5 axes ${form}, given shape ${shapeText(shape)}`);
   }
-  if (last) return { outer: sizeOf(shape.slice(0, -1)), channels: shape[shape.length - 1], inner: 1 };
-  return { outer: shape[0], channels: shape[1], inner: sizeOf(shape.slice(2)) };
+  const axis = last ? shape.length - 1 : 1;
+  let outer = 1;
+  let inner = 1;
+  for (let i = 0; i < axis; i++) outer *= shape[i];
+  for (let i = axis + 1; i < shape.length; i++) inner *= shape[i];
+  return { outer, channels: shape[axis], inner };
 }
 
 /** `value` has one number for each channel of `input`, in its dtype and on its device. @internal */

@@ -26,6 +26,8 @@ export interface LayerNormOptions<D extends DType = 'float32'> {
   readonly epsilon?: number;
 }
 
+const known = ['normalizedShape', 'weight', 'bias', 'epsilon'] as const;
+
 /** A tensor seen as rows, each of which is normalised. */
 interface Rows {
   /** Shape of a row. */
@@ -55,28 +57,27 @@ function optionalRow<D extends DType>(
   name: string,
   value: Tensor<D> | null | undefined,
   row: Shape,
-): Tensor<D>[] {
-  if (value === undefined || value === null) return [];
+): Tensor<D> | undefined {
+  if (value === undefined || value === null) return undefined;
   expectPartner(op, 'input', input, name, value);
   expectSameShape(op, name, value, row, 'as normalizedShape');
-  return [value];
+  return value;
 }
 
 function plan<D extends DType>(op: string, input: Tensor<D>, options: LayerNormOptions<D> | undefined) {
   expectFloatTensor(op, 'input', input);
-  const given = expectOptions(op, options as LayerNormOptions<DType> | undefined, [
-    ...(['normalizedShape', 'weight', 'bias', 'epsilon'] as const),
-  ]) as LayerNormOptions<D>;
+  const given = expectOptions(op, options as LayerNormOptions<DType> | undefined, known) as LayerNormOptions<D>;
   const { epsilon = 1e-5 } = given;
   expectFinite(op, 'epsilon', epsilon, 0);
   const { row, lead, extents } = planRows(op, input.shape, given.normalizedShape);
   const weight = optionalRow(op, input, 'weight', given.weight, row);
   const bias = optionalRow(op, input, 'bias', given.bias, row);
-  return {
-    lead,
-    operands: [input, ...weight, ...bias],
-    attributes: { ...extents, epsilon, weight: weight.length > 0, bias: bias.length > 0 },
-  };
+  const operands = [input];
+  if (weight !== undefined) operands.push(weight);
+  if (bias !== undefined) operands.push(bias);
+  const { rows, n } = extents;
+  const attributes = { rows, n, epsilon, weight: weight !== undefined, bias: bias !== undefined };
+  return { lead, operands, attributes };
 }
 
 /**
@@ -166,18 +167,19 @@ export function layerNormGradient<D extends DType>(
     expectSameShape(op, name, value, lead, 'that of the axes that are not normalised');
   }
   const weight = optionalRow(op, input, 'weight', given.weight as Tensor<D> | undefined, row);
-  const wantsWeight = weightGrad && weight.length > 0;
+  const wantsWeight = weightGrad && weight !== undefined;
   const { dtype } = input;
   const operands = [gradOutput, input, mean, inverseStd];
+  const { rows, n } = extents;
   return tidy(() => {
     const parameters =
       wantsWeight || biasGrad
-        ? run2(ops.gradParameters, operands, { dtype, shape: row }, { dtype, shape: [...row] }, extents)
+        ? run2(ops.gradParameters, operands, { dtype, shape: row }, { dtype, shape: row }, extents)
         : undefined;
+    const attributes = { rows, n, weight: weight !== undefined };
+    const all = weight === undefined ? operands : [...operands, weight];
     return {
-      input: inputGrad
-        ? run1(ops.gradInput, [...operands, ...weight], dtype, input.shape, { ...extents, weight: weight.length > 0 })
-        : null,
+      input: inputGrad ? run1(ops.gradInput, all, dtype, input.shape, attributes) : null,
       weight: wantsWeight && parameters !== undefined ? parameters[0] : null,
       bias: biasGrad && parameters !== undefined ? parameters[1] : null,
     };

@@ -27,13 +27,12 @@ export interface LocalResponseNormOptions {
 function attributesOf(op: string, shape: Shape, options: LocalResponseNormOptions): Attributes {
   const given = expectOptions(op, options, ['size', 'alpha', 'beta', 'k', 'layout']);
   const { alpha = 1e-4, beta = 0.75, k = 1 } = given;
-  return {
-    size: expectInteger(op, 'size', given.size, 1),
-    alpha: expectFinite(op, 'alpha', alpha),
-    beta: expectFinite(op, 'beta', beta),
-    k: expectFinite(op, 'k', k),
-    ...expectChannels(op, 'input', shape, given.layout),
-  };
+  const size = expectInteger(op, 'size', given.size, 1);
+  expectFinite(op, 'alpha', alpha);
+  expectFinite(op, 'beta', beta);
+  expectFinite(op, 'k', k);
+  const { outer, channels, inner } = expectChannels(op, 'input', shape, given.layout);
+  return { outer, channels, inner, size, alpha, beta, k };
 }
 
 /**

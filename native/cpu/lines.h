@@ -9,6 +9,7 @@
 //     State<C> reduce(r) const;                   // r: a body of reduce() without finish()
 //     void map(m) const;                          // m.tile(p, offset, position): once for every element
 //     auto near(T* y) const;                      // room for a value per element of the line between two passes
+// A body whose field `bool around` is set stores with p.store(dst, value, around), as in rows(); lines along n only.
 // `position` tells m where along n its lanes are: position.k for lane 0, position.pack<Index, N>() for all. Values are
 // kept by near.store(p, k, value) and found again by near.load(p, k), in y itself or in a cache. inner == 1: C is 1 and
 // the lanes of reduce() and map() run along n; elsewhere they run along inner and C is their number. spread<N>() makes
@@ -152,6 +153,9 @@ __attribute__((noinline)) void some_lines_along_n(const Body& shared, std::int64
                                                   std::int64_t last) {
   const Body body = shared;
   for (std::int64_t o = first; o < last; ++o) body.line(LineAlongN<typename Body::Element, kShort>{{}, o, o * n, n});
+  if constexpr (requires { body.around; }) {
+    if (body.around) fence_stores();
+  }
 }
 
 // Groups [first, last) of N lines side by side.

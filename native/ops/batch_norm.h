@@ -58,17 +58,12 @@ RECEPTIVE_FN const char* check_channel_outputs(const OpCall& call, std::int64_t 
   return nullptr;
 }
 
-template <class T>
-std::int64_t sums_bytes(const ChannelView& view, int threads) {
-  Rooms rooms(nullptr);
-  const ChannelSums<T> sums(view, rooms, threads);
-  return rooms.bytes();
-}
-
 template <class A>
-std::int64_t sums_workspace(const OpCall& call, int threads) {
+std::int64_t sums_workspace(const OpCall& call) {
   const auto view = ChannelView::of(attrs_of<A>(call));
-  return call.inputs[0].dtype == DType::float32 ? sums_bytes<float>(view, threads) : sums_bytes<double>(view, threads);
+  Rooms rooms(nullptr);
+  dispatch_float(call.inputs[0].dtype, [&](auto tag) { ChannelSums<decltype(tag)>(view, rooms); });
+  return rooms.bytes();
 }
 
 template <class T>
@@ -100,16 +95,16 @@ struct BatchNormStatistics {
     return wrong != nullptr ? wrong : check_channel_outputs(call, attrs_of<Attrs>(call).channels);
   }
   static Cost cost(const OpCall& call) { return cost_of_passes(call, 5, 1); }
-  static std::int64_t workspace(const OpCall& call, int threads) { return sums_workspace<Attrs>(call, threads); }
+  static std::int64_t workspace(const OpCall& call, int) { return sums_workspace<Attrs>(call); }
   static void run(X& executor, const OpCall& call) {
     const auto view = ChannelView::of(attrs_of<Attrs>(call));
     dispatch_float(call.inputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       const T* const x = input_of<T>(call, 0);
       Rooms rooms(executor.workspace());
-      const ChannelSums<T> sums(view, rooms, executor.threads());
+      const ChannelSums<T> sums(view, rooms);
       executor.rows(1, view.channels, ChannelSample<T>{x, sums.p, sums.q, view});
-      sums.run(executor, x, x);
+      sums.run(executor, x, x, true);
       const MomentsResult<T> result{sums.p, static_cast<T*>(call.outputs[0].data),
                                     static_cast<T*>(call.outputs[1].data), static_cast<double>(view.count())};
       executor.rows(1, view.channels,
@@ -257,22 +252,6 @@ struct ParametersResult {
   }
 };
 
-template <class T>
-struct ZeroAndCopy {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  const T* from;
-  T* zero;
-  T* to;
-
-  RECEPTIVE_FN char row(std::int64_t) const { return 0; }
-  template <class P>
-  RECEPTIVE_FN void tile(char, std::int64_t at, P p) const {
-    p.store(zero + at, Pack<T, P::count>(T(0)));
-    p.store(to + at, p.load(from + at));
-  }
-};
-
 // (g, x, mean, inverseStd) -> weight's and bias' gradient
 template <class X>
 struct BatchNormGradParameters {
@@ -290,15 +269,16 @@ struct BatchNormGradParameters {
     return wrong != nullptr ? wrong : check_channel_outputs(call, a.channels);
   }
   static Cost cost(const OpCall& call) { return cost_of_passes(call, 5, 2); }
-  static std::int64_t workspace(const OpCall& call, int threads) { return sums_workspace<Attrs>(call, threads); }
+  static std::int64_t workspace(const OpCall& call, int) { return sums_workspace<Attrs>(call); }
   static void run(X& executor, const OpCall& call) {
     const auto view = ChannelView::of(attrs_of<Attrs>(call));
     dispatch_float(call.inputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       Rooms rooms(executor.workspace());
-      const ChannelSums<T> sums(view, rooms, executor.threads());
-      executor.rows(1, view.channels, ZeroAndCopy<T>{input_of<T>(call, 2), sums.p, sums.q});
-      sums.run(executor, input_of<T>(call, 0), input_of<T>(call, 1));
+      const ChannelSums<T> sums(view, rooms);
+      const T* const mean = input_of<T>(call, 2);
+      for (std::int64_t c = 0; c < view.channels; ++c) sums.q[c] = mean[c];
+      sums.run(executor, input_of<T>(call, 0), input_of<T>(call, 1), false);
       const ParametersResult<T> result{input_of<T>(call, 3), static_cast<T*>(call.outputs[0].data),
                                        static_cast<T*>(call.outputs[1].data), view.count() == 0};
       executor.rows(1, view.channels,

@@ -118,6 +118,7 @@ struct ChannelMap {
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     using V = Pack<T, P::count>;
     V n[kNumbers];
+#pragma GCC unroll 4
     for (int i = 0; i < kNumbers; ++i) {
       if constexpr (kPixels) {
         n[i] = p.load(numbers[i] + begin);

@@ -1,11 +1,10 @@
 // dropout: y = x * scale where element offset + i of the mask's stream is kept, +0 where it is dropped, whatever x is
 // there. The gradient is the same op on the output's gradient.
 //
-// The mask takes one 32-bit word per element of Philox (philox.h), all four of a counter, from a part of the counters
-// that no other op takes: 64 neighbouring elements of the stream share 16 counters; element i has counter
-// (16 floor(i / 64) + i mod 16, 1, 0) and of its words the floor(i mod 64 / 16)-th. An element is kept where its word
-// is not below `threshold`. With a counter per element, as random.h has it, the generator took three quarters of the
-// time.
+// The mask takes one 32-bit word per element of Philox (philox.h), all four of a counter, from counters that no other
+// op takes: 64 neighbouring elements of the stream share 16. With c = 16 floor(i / 64) + i mod 16, element i has word
+// floor(i mod 64 / 16) of counter (low 32 bits of c, high 32 bits of c, 1, 0), and is kept where that is not below
+// `threshold`. (With a counter per element, as random.h has it, numbers took four times as long.)
 #pragma once
 
 #include "executor.h"

@@ -2,11 +2,12 @@
 //   y = (x - mean) s weight + bias,  s = 1 / sqrt(mean of (x - mean)^2 + epsilon), of each row
 //   layerNormGradInput       dx = s (g weight - mean of (g weight) - (x - mean) s^2 (mean of g weight (x - mean)))
 //   layerNormGradParameters  weight: sum of g (x - mean) s, bias: sum of g, over the rows
-// One read of a row from memory: what follows finds it in a cache. The mean is taken of the distances to the row's
-// first element, and the variance of those to the mean, so that a large mean costs no accuracy.
+// One read of a row from memory: what follows finds it in a cache, and the last pass asks for the next rows. The mean
+// is taken of the distances to the row's first element, and the variance of those to the mean, so that a large mean
+// costs no accuracy.
 #pragma once
 
-#include "channels.h"
+#include "channel_sums.h"
 #include "line_sums.h"
 #include "pointwise.h"
 
@@ -68,13 +69,15 @@ struct NormaliseLine {
   const T* bias;    // null: 0
   T mean;
   T factor;
+  bool around;
 
   template <class P, class At>
   RECEPTIVE_FN void tile(P p, std::int64_t offset, At at) const {
+    memory::prefetch_ahead<P::count>(x + offset);
     auto v = (p.load(x + offset) - mean) * factor;
     if (weight != nullptr) v = v * p.load(weight + at.k);
     if (bias != nullptr) v = v + p.load(bias + at.k);
-    p.store(y + offset, v);
+    p.store(y + offset, v, around);
   }
 };
 
@@ -88,6 +91,7 @@ struct LayerNormBody {
   T* mean;  // null: nobody wants it
   T* inverse_std;
   T epsilon;
+  bool around;
 
   template <class Line>
   RECEPTIVE_FN void line(const Line& line) const {
@@ -98,7 +102,7 @@ struct LayerNormBody {
     const T variance = line.reduce(LineSquares<T>(x, middle)).sum[0] / count;
     const T factor = (Pack<T, 1>(T(1)) / sqrt(Pack<T, 1>(variance + epsilon)))[0];
     if (mean != nullptr) mean[line.index] = middle, inverse_std[line.index] = factor;
-    line.map(NormaliseLine<T>{x, y, weight, bias, middle, factor});
+    line.map(NormaliseLine<T>{x, y, weight, bias, middle, factor, around});
   }
 };
 
@@ -147,12 +151,15 @@ struct LayerNormGradLine {
   T factor;
   T sum;      // of g weight, divided by n
   T product;  // of g weight (x - mean), divided by n, times factor^2
+  bool around;
 
   template <class P, class At>
   RECEPTIVE_FN void tile(P p, std::int64_t offset, At at) const {
+    memory::prefetch_ahead<P::count>(g + offset);
+    memory::prefetch_ahead<P::count>(x + offset);
     auto v = p.load(g + offset);
     if (weight != nullptr) v = v * p.load(weight + at.k);
-    p.store(dx + offset, ((v - sum) - (p.load(x + offset) - mean) * product) * factor);
+    p.store(dx + offset, ((v - sum) - (p.load(x + offset) - mean) * product) * factor, around);
   }
 };
 
@@ -165,6 +172,7 @@ struct LayerNormGradBody {
   const T* inverse_std;
   const T* weight;
   T* dx;
+  bool around;
 
   template <class Line>
   RECEPTIVE_FN void line(const Line& line) const {
@@ -173,59 +181,67 @@ struct LayerNormGradBody {
     const T factor = inverse_std[line.index];
     const auto sums = line.reduce(WeightedSums<T>{g, x, weight, middle});
     line.map(LayerNormGradLine<T>{g, x, dx, weight, middle, factor, sums.sum[0] / count,
-                                  sums.product[0] / count * factor * factor});
+                                  sums.product[0] / count * factor * factor, around});
   }
 };
 
-// A body of reduce(1, rows, n): the position along n is the row.
+// Sums over rows, of g and of g (x - mean) s: blocks of kRows rows, read as they lie in memory, into the workspace, and
+// then those of all blocks in float64.
 template <class T>
-struct LayerNormParametersBody {
-  using Element = T;
-  template <int N>
-  using State = typename WeightedSums<T>::template State<N>;
-  WeightedSums<T> sums;  // its g and x
+struct RowSums {
+  static constexpr int N = kLanes<T>;
+  static constexpr std::int64_t kRows = 128;
+  static constexpr std::int64_t kColumns = 2048;
+  const T* g;
+  const T* x;
   const T* mean;
   const T* inverse_std;
-  T* weight;
-  T* bias;
+  std::int64_t rows;
   std::int64_t n;
+  T* sums;  // [blocks, n]
+  T* products;
 
-  template <int N>
-  RECEPTIVE_FN void init(State<N>& s) const {
-    sums.init(s);
-  }
-  template <class P>
-  RECEPTIVE_FN void step(State<P::count>& s, P p, std::int64_t offset, std::int64_t, std::int64_t k) const {
-    const auto g = p.load(sums.g + offset);
-    s.sum += g;
-    s.product += g * ((p.load(sums.x + offset) - of_rows(mean, p, k)) * of_rows(inverse_std, p, k));
-  }
-  template <int N>
-  RECEPTIVE_FN void merge(State<N>& into, const State<N>& from) const {
-    sums.merge(into, from);
-  }
-  template <int To, int N>
-  RECEPTIVE_FN State<To> part(const State<N>& s, int first, int shift) const {
-    return sums.template part<To>(s, first, shift);
-  }
-  template <class P>
-  RECEPTIVE_FN void finish(const State<P::count>& s, P p, std::int64_t at) const {
-    p.store(weight + at, s.product);
-    p.store(bias + at, s.sum);
+  RECEPTIVE_FN static std::int64_t blocks(std::int64_t rows) { return (rows + kRows - 1) / kRows; }
+
+  template <class X>
+  void run(X& executor) const {
+    const std::int64_t tiles = (n + kColumns - 1) / kColumns;
+    executor.for_each(blocks(rows) * tiles, rows * n >= kParallelElements,
+                      [&](std::int64_t task, int) { some_rows(*this, task / tiles, task % tiles * kColumns); });
   }
 
  private:
-  // The numbers of the lanes' rows, of which there are several where a row is shorter than a pack.
-  template <class P>
-  RECEPTIVE_FN Pack<T, P::count> of_rows(const T* numbers, P p, std::int64_t row) const {
-    if (n >= P::count && n > 1) return Pack<T, P::count>(numbers[row]);
-    return of_short_rows<P::count>(numbers + row, static_cast<int>(n), p.active);
+  __attribute__((noinline)) static void some_rows(const RowSums& shared, std::int64_t block, std::int64_t begin) {
+    const RowSums own = shared;
+    const std::int64_t first = block * kRows;
+    const std::int64_t stop = first + kRows < own.rows ? first + kRows : own.rows;
+    const std::int64_t end = begin + kColumns < own.n ? begin + kColumns : own.n;
+    T* const sum = own.sums + block * own.n;
+    T* const product = own.products + block * own.n;
+    for (std::int64_t i = begin; i < end; ++i) sum[i] = product[i] = T(0);
+    for (std::int64_t row = first; row < stop; ++row) {
+      const T middle = own.mean[row], factor = own.inverse_std[row];
+      const auto add = [&](auto p, std::int64_t i) RECEPTIVE_INLINE_LAMBDA {
+        const auto v = p.load(own.g + row * own.n + i);
+        p.store(sum + i, p.load(sum + i) + v);
+        p.store(product + i, p.load(product + i) + v * ((p.load(own.x + row * own.n + i) - middle) * factor));
+      };
+      std::int64_t i = begin;
+      for (; i + N <= end; i += N) add(Lanes<N, true>{}, i);
+      if (i < end) add(Lanes<N, false>{static_cast<int>(end - i)}, i);
+    }
   }
-  template <int N>
-  RECEPTIVE_COLD static Pack<T, N> of_short_rows(const T* numbers, int length, int active) {
-    Pack<T, N> r(T(0));
-    for (int l = 0; l < active; ++l) r.set(l, numbers[l / length]);
-    return r;
+};
+
+template <class T>
+struct RowSumsResult {
+  T* weight;
+  T* bias;
+
+  template <class V, class P>
+  RECEPTIVE_FN void store(P lanes, std::int64_t at, V sum, V product) const {
+    lanes.store(weight + at, convert<T>(product));
+    lanes.store(bias + at, convert<T>(sum));
   }
 };
 
@@ -269,11 +285,12 @@ struct LayerNorm {
     dispatch_float(call.inputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       lines_along_n(executor, a.rows, a.n,
-                    LayerNormBody<T>{
-                        input_of<T>(call, 0), static_cast<T*>(call.outputs[0].data),
-                        a.weight ? input_of<T>(call, 1) : nullptr, a.bias ? input_of<T>(call, 1 + a.weight) : nullptr,
-                        kStatistics ? static_cast<T*>(call.outputs[1].data) : nullptr,
-                        kStatistics ? static_cast<T*>(call.outputs[2].data) : nullptr, static_cast<T>(a.epsilon)});
+                    LayerNormBody<T>{input_of<T>(call, 0), static_cast<T*>(call.outputs[0].data),
+                                     a.weight ? input_of<T>(call, 1) : nullptr,
+                                     a.bias ? input_of<T>(call, 1 + a.weight) : nullptr,
+                                     kStatistics ? static_cast<T*>(call.outputs[1].data) : nullptr,
+                                     kStatistics ? static_cast<T*>(call.outputs[2].data) : nullptr,
+                                     static_cast<T>(a.epsilon), a.n % kLanes<T> == 0 && goes_around(executor, call)});
     });
   }
 };
@@ -307,7 +324,8 @@ struct LayerNormGradInput {
       lines_along_n(
           executor, a.rows, a.n,
           LayerNormGradBody<T>{input_of<T>(call, 0), input_of<T>(call, 1), input_of<T>(call, 2), input_of<T>(call, 3),
-                               a.weight ? input_of<T>(call, 4) : nullptr, static_cast<T*>(call.outputs[0].data)});
+                               a.weight ? input_of<T>(call, 4) : nullptr, static_cast<T*>(call.outputs[0].data),
+                               a.n % kLanes<T> == 0 && goes_around(executor, call)});
     });
   }
 };
@@ -330,23 +348,27 @@ struct LayerNormGradParameters {
     return wrong;
   }
   static Cost cost(const OpCall& call) { return cost_of_passes(call, 5, 2); }
-  static std::int64_t workspace(const OpCall& call, int threads) {
+  static std::int64_t workspace(const OpCall& call, int) {
     const auto& a = attrs_of<Attrs>(call);
-    return call.inputs[0].dtype == DType::float32
-               ? reduce_workspace<LayerNormParametersBody<float>>(1, a.rows, a.n, threads)
-               : reduce_workspace<LayerNormParametersBody<double>>(1, a.rows, a.n, threads);
+    return 2 * (RowSums<float>::blocks(a.rows) * a.n * element_bytes(call.inputs[0].dtype) + 64);
   }
   static void run(X& executor, const OpCall& call) {
     const auto& a = attrs_of<Attrs>(call);
+    const std::int64_t blocks = RowSums<float>::blocks(a.rows);
     dispatch_float(call.inputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
-      executor.reduce(1, a.rows, a.n,
-                      LayerNormParametersBody<T>{{input_of<T>(call, 0), input_of<T>(call, 1), nullptr, T(0)},
-                                                 input_of<T>(call, 2),
-                                                 input_of<T>(call, 3),
-                                                 static_cast<T*>(call.outputs[0].data),
-                                                 static_cast<T*>(call.outputs[1].data),
-                                                 a.n});
+      Rooms rooms(executor.workspace());
+      const RowSums<T> sums{input_of<T>(call, 0),
+                            input_of<T>(call, 1),
+                            input_of<T>(call, 2),
+                            input_of<T>(call, 3),
+                            a.rows,
+                            a.n,
+                            rooms.take<T>(blocks * a.n),
+                            rooms.take<T>(blocks * a.n)};
+      sums.run(executor);
+      const RowSumsResult<T> result{static_cast<T*>(call.outputs[0].data), static_cast<T*>(call.outputs[1].data)};
+      executor.rows(1, a.n, ChannelTotals<T, RowSumsResult<T>>{sums.sums, sums.products, a.n, blocks, result});
     });
   }
 };

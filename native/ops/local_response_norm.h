@@ -23,9 +23,17 @@ struct LocalResponseNormAttrs {
   double k;
 };
 
+// A power of numbers that may be negative.
 template <class T, int N>
-__attribute__((noinline)) Pack<T, N> any_power(Pack<T, N> x, T exponent) {
+RECEPTIVE_COLD Pack<T, N> any_power(Pack<T, N> x, T exponent) {
   return pow(x, Pack<T, N>(exponent));
+}
+
+// The power of positive numbers: pow() computes more digits of the logarithm, and took six times as long. As long as
+// |beta ln d| is below 10, the error is below 10 units in the last place.
+template <class T, int N>
+__attribute__((noinline)) Pack<T, N> positive_power(Pack<T, N> x, T exponent) {
+  return exp(log(x) * exponent);
 }
 
 // d^-beta; the exponents in use are roots.
@@ -42,7 +50,7 @@ struct NegativePower {
     }
     if (beta == T(0.5)) return one / sqrt(d);
     if (beta == T(1)) return one / d;
-    return any_power(d, -beta);
+    return any(~(d > Pack<T, N>(T(0)))) ? any_power(d, -beta) : positive_power(d, -beta);
   }
 };
 
