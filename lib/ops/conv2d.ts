@@ -2,7 +2,8 @@ import { expectOneOf, expectOptions } from '../check';
 import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
-import { checkedSize, shapeText } from '../shape';
+import { checkedSize, type Shape, shapeText } from '../shape';
+import { record, recording, rule, wanted } from '../tape/node';
 import type { Tensor } from '../tensor';
 import {
   elu,
@@ -13,12 +14,20 @@ import {
   mish,
   relu,
   relu6,
+  relu6Gradient,
+  reluGradient,
   selu,
   sigmoid,
   silu,
   softplus,
   tanh,
 } from './activation';
+import {
+  type ConvGradientOptions,
+  conv2dBiasGradient,
+  conv2dInputGradient,
+  conv2dWeightGradient,
+} from './convGradients';
 import { type Conv2dOptions, type ConvActivation, convOptions, planConvolution, runPlanned } from './convPlan';
 import { expectFloatTensor, expectPartner } from './operands';
 
@@ -43,6 +52,39 @@ const activationNames = Object.keys(activations) as ConvActivation[];
 
 /** Activations that the convolution applies before it writes its results, as the addon numbers them. */
 const fusedActivations: Partial<Record<ConvActivation, number>> = { relu: 1, relu6: 2 };
+
+interface Recorded {
+  readonly inputShape: Shape;
+  readonly weightShape: Shape;
+  readonly options: ConvGradientOptions<DType>;
+  /** One that is part of the forward op. */
+  readonly activation: 'relu' | 'relu6' | undefined;
+}
+
+const conv2dRule = rule<Recorded>(
+  'conv2d',
+  { keeps: 'input for the weight, weight for the input, output for an activation', differentiable: true },
+  ({ gradOutput, saved: [input, weight, output], state, needs }) => {
+    const { inputShape, weightShape, options, activation } = state;
+    const g = activation === undefined ? gradOutput : fusedGradients[activation](gradOutput, output);
+    return [
+      needs[0] ? conv2dInputGradient(inputShape, weight, g, options) : null,
+      needs[1] ? conv2dWeightGradient(input, weightShape, g, options) : null,
+      needs[2] ? conv2dBiasGradient(g, options) : null,
+    ];
+  },
+);
+
+const fusedGradients = { relu: reluGradient, relu6: relu6Gradient };
+
+/**
+ * What the gradients of a recorded convolution are computed with: an algorithm that was named is named for the forward
+ * op only, since another may be needed for its gradients.
+ */
+function gradientOptions({ stride, padding, dilation, groups, layout, algorithm }: Conv2dOptions<DType>) {
+  const chosen = algorithm === 'search' ? algorithm : 'auto';
+  return { stride, padding, dilation, groups, layout, algorithm: chosen } as const;
+}
 
 const forwardOptions = [...convOptions, 'bias', 'activation'] as const;
 
@@ -102,6 +144,15 @@ export function conv2d<D extends DType>(
       fused === undefined ? attributes : { ...attributes, activation: fused },
     ),
   );
+  if (recording(input, weight, bias)) {
+    const saves = [wanted(weight) ? input : null, wanted(input) ? weight : null, fused === undefined ? null : output];
+    record(conv2dRule, [input, weight, bias], output, saves, {
+      inputShape: input.shape,
+      weightShape: weight.shape,
+      options: gradientOptions(given as Conv2dOptions<DType>),
+      activation: fused === undefined ? undefined : (activation as 'relu' | 'relu6'),
+    });
+  }
   if (activation === undefined || fused !== undefined) return output;
   try {
     return activations[activation](output);

@@ -4,8 +4,10 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ArgumentError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, expectShape, type Shape } from '../shape';
+import { record, recording, rule, wanted } from '../tape/node';
 import type { Tensor } from '../tensor';
 import { describe } from '../text';
+import { conv2d } from './conv2d';
 import type { Direction } from './convAlgorithm';
 import {
   type Conv2dOptions,
@@ -47,6 +49,36 @@ function expectGradientOptions(op: string, options: unknown): ConvOptions {
   }
   return given;
 }
+
+interface Recorded {
+  /** Of the weight, or of the input. */
+  readonly shape: Shape;
+  readonly options: ConvGradientOptions<DType>;
+}
+
+/** The options of other directions' convolutions: another algorithm may be needed there. */
+function linearIn(options: ConvGradientOptions<DType> | undefined): ConvGradientOptions<DType> {
+  const { stride, padding, dilation, groups, layout } = (options ?? {}) as ConvOptions;
+  return { stride, padding, dilation, groups, layout };
+}
+
+// Each of a convolution's three directions is linear in both of its operands, and their gradients are the other two.
+const inputRule = rule<Recorded>(
+  'grad.conv2dInput',
+  { keeps: 'operands', differentiable: true },
+  ({ gradOutput: upstream, saved: [weight, gradOutput], state: { shape, options }, needs }) => [
+    needs[0] ? conv2dWeightGradient(upstream, shape, gradOutput, options) : null,
+    needs[1] ? conv2d(upstream, weight, options) : null,
+  ],
+);
+const weightRule = rule<Recorded>(
+  'grad.conv2dWeight',
+  { keeps: 'operands', differentiable: true },
+  ({ gradOutput: upstream, saved: [input, gradOutput], state: { shape, options }, needs }) => [
+    needs[0] ? conv2dInputGradient(shape, upstream, gradOutput, options) : null,
+    needs[1] ? conv2d(input, upstream, options) : null,
+  ],
+);
 
 function runInput<D extends DType>(
   weight: Tensor<D>,
@@ -98,7 +130,10 @@ export function conv2dInputGradient<D extends DType>(
   const plan = planConvolution(op, shape, weight.shape, expectGradientOptions(op, options), task('input', weight));
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(weight.dtype));
-  return runInput(weight, gradOutput, shape, plan);
+  const result = runInput(weight, gradOutput, shape, plan);
+  if (!recording(weight, gradOutput)) return result;
+  const saves = [wanted(gradOutput) ? weight : null, wanted(weight) ? gradOutput : null];
+  return record(inputRule, [weight, gradOutput], result, saves, { shape: weight.shape, options: linearIn(options) });
 }
 
 /**
@@ -125,7 +160,10 @@ export function conv2dWeightGradient<D extends DType>(
   const plan = planConvolution(op, input.shape, shape, expectGradientOptions(op, options), task('weight', input));
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(input.dtype));
-  return runWeight(input, gradOutput, shape, plan);
+  const result = runWeight(input, gradOutput, shape, plan);
+  if (!recording(input, gradOutput)) return result;
+  const saves = [wanted(gradOutput) ? input : null, wanted(input) ? gradOutput : null];
+  return record(weightRule, [input, gradOutput], result, saves, { shape: input.shape, options: linearIn(options) });
 }
 
 /**

@@ -3,9 +3,16 @@ import { type Attributes, opNumber, run1, run2 } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { type Shape, shapeText } from '../shape';
-import type { Tensor } from '../tensor';
+import { record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { expectActivations } from './convPlan';
 import { expectFloatTensor } from './operands';
+import {
+  adaptiveAvgPool2dGradient,
+  avgPool2dGradient,
+  globalAvgPool2dGradient,
+  maxPool2dGradient,
+} from './poolGradients';
 import {
   checkCoverage,
   expectLayout,
@@ -155,7 +162,11 @@ export function maxPool2d<D extends DType>(input: Tensor<D>, options: PoolOption
   expectFloatTensor('maxPool2d', 'input', input);
   const given = expectOptions('maxPool2d', options, poolOptions);
   const { outputShape, attributes } = planPool('maxPool2d', 'input', input.shape, given);
-  return run1(ops.max, [input], input.dtype, outputShape, attributes);
+  if (!recording(input)) return run1(ops.max, [input], input.dtype, outputShape, attributes);
+  const { output, indices } = withIndices(input, { outputShape, attributes });
+  record(maxRule, [input], output, [indices], { shape: input.shape, options });
+  indices.dispose(); // the tape has it
+  return output;
 }
 
 /**
@@ -171,7 +182,34 @@ export function maxPool2dWithIndices<D extends DType>(
 ): { output: Tensor<D>; indices: Tensor<'int32'> } {
   const op = 'maxPool2dWithIndices';
   expectFloatTensor(op, 'input', input);
-  const { outputShape, attributes } = planPool(op, 'input', input.shape, expectOptions(op, options, poolOptions));
+  const both = withIndices(input, planPool(op, 'input', input.shape, expectOptions(op, options, poolOptions)));
+  if (recording(input)) record(maxRule, [input], both.output, [both.indices], { shape: input.shape, options });
+  return both;
+}
+
+interface Pooled<O> {
+  readonly shape: Shape;
+  readonly options: O;
+}
+
+const maxRule = rule<Pooled<PoolOptions>>('maxPool2d', { keeps: 'indices' }, ({ gradOutput, saved, state }) => [
+  maxPool2dGradient(gradOutput, saved[0] as AnyTensor as Tensor<'int32'>, state.shape, state.options),
+]);
+const linear = { keeps: 'nothing', differentiable: true };
+const averageRule = rule<Pooled<AvgPoolOptions>>('avgPool2d', linear, ({ gradOutput, state }) => [
+  avgPool2dGradient(gradOutput, state.shape, state.options),
+]);
+const adaptiveRule = rule<Pooled<LayoutOptions | undefined>>('adaptiveAvgPool2d', linear, ({ gradOutput, state }) => [
+  adaptiveAvgPool2dGradient(gradOutput, state.shape, state.options),
+]);
+const globalRule = rule<Pooled<LayoutOptions | undefined>>('globalAvgPool2d', linear, ({ gradOutput, state }) => [
+  globalAvgPool2dGradient(gradOutput, state.shape, state.options),
+]);
+
+function withIndices<D extends DType>(
+  input: Tensor<D>,
+  { outputShape, attributes }: PoolPlan,
+): { output: Tensor<D>; indices: Tensor<'int32'> } {
   const [output, indices] = run2(
     ops.maxWithIndices,
     [input],
@@ -195,7 +233,8 @@ export function avgPool2d<D extends DType>(input: Tensor<D>, options: AvgPoolOpt
   expectFloatTensor('avgPool2d', 'input', input);
   const given = expectOptions('avgPool2d', options, avgPoolOptions);
   const { outputShape, attributes } = planPool('avgPool2d', 'input', input.shape, given);
-  return run1(ops.average, [input], input.dtype, outputShape, attributes);
+  const output = run1(ops.average, [input], input.dtype, outputShape, attributes);
+  return recording(input) ? record(averageRule, [input], output, [], { shape: input.shape, options }) : output;
 }
 
 /**
@@ -217,7 +256,8 @@ export function adaptiveAvgPool2d<D extends DType>(
   const { layout } = expectOptions(op, options, ['layout']);
   const size = expectPair(op, 'outputSize', outputSize, 1, maxWindowNumber);
   const { outputShape, attributes } = planAdaptive(op, 'input', input.shape, size, layout);
-  return run1(ops.adaptive, [input], input.dtype, outputShape, attributes);
+  const output = run1(ops.adaptive, [input], input.dtype, outputShape, attributes);
+  return recording(input) ? record(adaptiveRule, [input], output, [], { shape: input.shape, options }) : output;
 }
 
 /**
@@ -233,9 +273,10 @@ export function globalAvgPool2d<D extends DType>(input: Tensor<D>, options?: Lay
   const { layout } = expectOptions(op, options, ['layout']);
   const planes = expectPlanes(op, 'input', input.shape, layout);
   const { nhwc, batch, channels, height, width } = planes;
-  return run1(ops.mean, [input], input.dtype, arrange(planes, 1, 1), {
+  const output = run1(ops.mean, [input], input.dtype, arrange(planes, 1, 1), {
     outer: nhwc ? batch : batch * channels,
     n: height * width,
     inner: nhwc ? channels : 1,
   });
+  return recording(input) ? record(globalRule, [input], output, [], { shape: input.shape, options }) : output;
 }

@@ -3,10 +3,13 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, expectShape, shapeText } from '../shape';
+import { record, recording, rule } from '../tape/node';
 import type { Tensor } from '../tensor';
 import { expectFloatTensor, expectGradientShape } from './operands';
 import {
   type AvgPoolOptions,
+  adaptiveAvgPool2d,
+  avgPool2d,
   avgPoolOptions,
   type LayoutOptions,
   type PoolOptions,
@@ -69,10 +72,22 @@ export function avgPool2dGradient<D extends DType>(
   const plan = planPool(op, 'inputShape', shape, expectOptions(op, options, avgPoolOptions));
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
-  return run1(ops.average, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+  const result = run1(ops.average, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+  return recording(gradOutput) ? record(averageRule, [gradOutput], result, [], options) : result;
 }
 
 /** The gradient of adaptive pooling to the size that `gradOutput` has. */
+// An average's gradient is linear: its own gradient is the average.
+const linear = { keeps: 'nothing', differentiable: true };
+const averageRule = rule<AvgPoolOptions>('grad.avgPool2d', linear, ({ gradOutput, state }) => [
+  avgPool2d(gradOutput, state),
+]);
+const adaptiveRule = rule<{ output: [number, number]; options: LayoutOptions | undefined }>(
+  'grad.adaptiveAvgPool2d',
+  linear,
+  ({ gradOutput, state }) => [adaptiveAvgPool2d(gradOutput, state.output, state.options)],
+);
+
 function adaptive<D extends DType>(
   op: string,
   gradOutput: Tensor<D>,
@@ -91,7 +106,10 @@ function adaptive<D extends DType>(
   const plan = planAdaptive(op, 'inputShape', shape, size ?? { h, w }, layout);
   expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
-  return run1(ops.adaptive, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+  const result = run1(ops.adaptive, [gradOutput], gradOutput.dtype, shape, plan.attributes);
+  if (!recording(gradOutput)) return result;
+  const output = layout === 'NHWC' ? [g[1], g[2]] : [g[2], g[3]];
+  return record(adaptiveRule, [gradOutput], result, [], { output: output as [number, number], options });
 }
 
 /**
