@@ -52,7 +52,14 @@ export type { DeviceInfo, MemoryStats } from './nativeTypes';
 export * as grad from './ops/gradients';
 export * from './ops/index';
 export { type ChromeTrace, chromeTrace, type Profile, type ProfileEvent, profile } from './profile';
-export { getRngState, manualSeed, type RngState, setRngState } from './random';
+export {
+  getRngState,
+  manualSeed,
+  type RngState,
+  type SampleRange,
+  setRngState,
+  withSampleRange,
+} from './random';
 export { rand, randint, randn } from './randomTensors';
 export { keep, tidy } from './scope';
 export { type NestedArray, Tensor } from './tensor';

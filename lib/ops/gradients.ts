@@ -15,6 +15,7 @@ export {
   softplusGradient as softplus,
   tanhGradient as tanh,
 } from './activation';
+export { type BatchNormGradientOptions, batchNormGradient as batchNorm } from './batchNormGradient';
 export {
   addGradient as add,
   type BinaryGradients,
@@ -55,9 +56,12 @@ export {
   sliceGradient as slice,
   transposeGradient as transpose,
 } from './copy';
+export { dropoutGradient as dropout } from './dropout';
 export { gatherElementsGradient as gatherElements, gatherGradient as gather } from './gather';
 export { col2imGradient as col2im, im2colGradient as im2col } from './im2col';
+export { type LayerNormGradientOptions, layerNormGradient as layerNorm } from './layerNorm';
 export { linearGradient as linear } from './linear';
+export { localResponseNormGradient as localResponseNorm } from './localResponseNorm';
 export {
   binaryCrossEntropyGradient as binaryCrossEntropy,
   binaryCrossEntropyWithLogitsGradient as binaryCrossEntropyWithLogits,

@@ -15,6 +15,7 @@ export {
   softplus,
   tanh,
 } from './activation';
+export { type BatchNormOptions, batchNorm, batchNormWithStatistics } from './batchNorm';
 export {
   type Arithmetic,
   add,
@@ -61,9 +62,12 @@ export {
 } from './convSizes';
 export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { type DropoutOptions, dropout } from './dropout';
 export { gather, gatherElements } from './gather';
 export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
+export { type LayerNormOptions, layerNorm, layerNormWithStatistics } from './layerNorm';
 export { linear } from './linear';
+export { type LocalResponseNormOptions, localResponseNorm } from './localResponseNorm';
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,

@@ -124,6 +124,55 @@ const window = [
   },
 ];
 
+const perChannel = (t) => ({ weight: t([2]), bias: t([2]), training: true });
+const rowOf4 = (t) => ({ weight: t([4]), bias: t([4]) });
+const response = { size: 3 };
+
+const normalisation = [
+  {
+    name: 'batchNorm',
+    dtypes: floats,
+    call: (t, r) => r.batchNorm(t(x), perChannel(t)),
+    gradients: {
+      batchNorm: (t, r) =>
+        Object.values(r.grad.batchNorm(t(x), t(x), t([2]), t([2]), { weight: t([2]), training: true })),
+    },
+  },
+  {
+    name: 'batchNormWithStatistics',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.batchNormWithStatistics(t(x), perChannel(t))),
+    sharedGradient: 'batchNorm',
+  },
+  {
+    name: 'layerNorm',
+    dtypes: floats,
+    call: (t, r) => r.layerNorm(t([2, 3, 4]), rowOf4(t)),
+    gradients: {
+      layerNorm: (t, r) =>
+        Object.values(r.grad.layerNorm(t([2, 3, 4]), t([2, 3, 4]), t([2, 3]), t([2, 3]), { weight: t([4]) })),
+    },
+  },
+  {
+    name: 'layerNormWithStatistics',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.layerNormWithStatistics(t([2, 3, 4]), rowOf4(t))),
+    sharedGradient: 'layerNorm',
+  },
+  {
+    name: 'localResponseNorm',
+    dtypes: floats,
+    call: (t, r) => r.localResponseNorm(t(x), response),
+    gradients: { localResponseNorm: (t, r) => r.grad.localResponseNorm(t(x), t(x), t(x), response) },
+  },
+  {
+    name: 'dropout',
+    dtypes: floats,
+    call: (t, r) => r.dropout(t([2, 3])),
+    gradients: { dropout: (t, r) => r.grad.dropout(t([2, 3]), r.getRngState()) },
+  },
+];
+
 const linear = [
   {
     name: 'matmul',
@@ -341,6 +390,7 @@ const update = [
 export const families = [
   { title: 'Window operations', ops: window },
   { title: 'Products', ops: linear },
+  { title: 'Normalisation and dropout', ops: normalisation },
   { title: 'Activations', ops: activation },
   { title: 'One tensor, element by element', ops: unary },
   { title: 'Two tensors, broadcast', ops: binary },
@@ -353,7 +403,8 @@ export const families = [
 /** Public functions that the table leaves out: they compute nothing on tensors. */
 export const notOps = new Set([
   ...['tensor', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'rand', 'randn', 'randint'],
-  ...['manualSeed', 'getRngState', 'setRngState', 'tidy', 'keep', 'profile', 'chromeTrace', 'synchronize'],
+  ...['manualSeed', 'getRngState', 'setRngState', 'withSampleRange', 'tidy', 'keep', 'profile', 'chromeTrace'],
+  ...['synchronize'],
   ...['devices', 'getDefaultDevice', 'setDefaultDevice', 'withDevice', 'getNumThreads', 'setNumThreads'],
   ...['getMatmulPrecision', 'setMatmulPrecision', 'memoryStats', 'setMemoryLimit', 'emptyCache', 'resetPeakMemory'],
   ...['convOutputSize', 'convAlgorithms', 'convSearchResults', 'loadConvSearchResults', 'clearConvSearchResults'],

@@ -103,6 +103,32 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     return [tensor([n, c]), tensor([n], 'int32'), maybe({ reduction: pick(['mean', 'sum', 'none']) })];
   };
 
+  const state = () => ({ seed: [integer(0, 9), 1], offset: integer(0, 1e6) });
+  // Activations, one number per channel of theirs, and the layout.
+  const channels = () => {
+    const last = chance(0.5);
+    const [n, c, rest] = [integer(0, 3), integer(1, 5), pick([[], [4], [3, 2], [2, 1, 3]])];
+    const dtype = float();
+    return {
+      x: () => tensor(last ? [n, ...rest, c] : [n, c, ...rest], dtype),
+      perChannel: () => tensor([c], dtype),
+      layout: last ? 'NHWC' : 'NCHW',
+    };
+  };
+  const batchNorm = () => {
+    const { x, perChannel, layout } = channels();
+    const running = chance(0.7) ? { runningMean: perChannel(), runningVar: perChannel() } : { training: true };
+    return [x(), { layout, ...running, ...maybe({ weight: perChannel(), bias: perChannel(), epsilon: 1e-3 }) }];
+  };
+  const layerNorm = () => {
+    const row = pick([[4], [2, 3], [1]]);
+    return [
+      tensor([integer(0, 3), ...row]),
+      { normalizedShape: row, ...maybe({ weight: tensor(row), bias: tensor(row) }) },
+    ];
+  };
+  const response = () => ({ size: integer(1, 4), ...maybe({ alpha: 0.5, beta: pick([0.5, 0.75, 1.2]), k: 2 }) });
+
   const ops = {
     tensor: () => [pick([[1, 2, 3], 5, [[1], [2]], new Float32Array(6), [true, false], new Int32Array(3)]), {}],
     zeros: () => [shape(), maybe({ dtype: pick(['float32', 'bool', 'int32']) })],
@@ -171,6 +197,19 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     clamp: () => [tensor(shape()), -1, 2],
     softmax: () => [tensor([integer(0, 3), integer(1, 9)], float()), pick([0, 1, -1])],
     logSoftmax: () => [tensor([2, 3, 4]), integer(-3, 2)],
+    batchNorm,
+    batchNormWithStatistics: batchNorm,
+    layerNorm,
+    layerNormWithStatistics: layerNorm,
+    localResponseNorm: () => {
+      const { x, layout } = channels();
+      return [x(), { ...response(), layout }];
+    },
+    dropout: () => [
+      tensor(shape(), float()),
+      maybe({ p: pick([0, 0.5, 1]), training: chance(0.8), rngState: state() }),
+    ],
+    withSampleRange: () => [{ first: integer(0, 4), total: integer(4, 9) }, () => anyTensor().clone()],
     concat: () => [[tensor([2, integer(0, 3)]), tensor([2, integer(0, 3)])], 1],
     stack: () => [same(integer(1, 3)), 0],
     split: () => [tensor([4, 6]), pick([2, [1, 3]]), 0],
@@ -201,7 +240,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     sgdStep_: () => [...same(2), { learningRate: 0.1 }],
     clone: () => [anyTensor()],
     cast: () => [anyTensor(), pick(['float32', 'int32', 'bool', 'uint8', 'float64'])],
-    setRngState: () => [{ seed: [integer(0, 9), 1], offset: integer(0, 1e6) }],
+    setRngState: () => [state()],
     getRngState: () => [],
     manualSeed: () => [integer(0, 1e9)],
     setNumThreads: () => [integer(1, 3)],
@@ -307,6 +346,17 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     slice: () => [tensor([1, 2]), [3, 4], [1, 0], [2, 2]],
     stack: () => [tensor([3, 2]), 0],
     transpose: () => [tensor([3, 2])],
+    batchNorm: () => {
+      const { x, perChannel, layout } = channels();
+      const options = { layout, training: chance(0.5), ...maybe({ weight: perChannel(), biasGrad: chance(0.5) }) };
+      return [x(), x(), perChannel(), perChannel(), options];
+    },
+    layerNorm: () => [tensor([2, 3]), tensor([2, 3]), tensor([2]), tensor([2]), maybe({ weight: tensor([3]) })],
+    localResponseNorm: () => {
+      const { x, layout } = channels();
+      return [x(), x(), x(), { ...response(), layout }];
+    },
+    dropout: () => [tensor(shape(), float()), state(), maybe({ p: pick([0, 0.3, 1]) })],
     min: () => [tensor([3]), tensor([2, 3]), tensor([3]), { axis: 0 }],
     prelu: () => [tensor([2, 3]), tensor([2, 3]), tensor([3])],
   };
