@@ -16,6 +16,14 @@ export {
   tanh,
 } from './activation';
 export {
+  type AdamOptions,
+  type AdamSettings,
+  adamStep_,
+  type RmspropOptions,
+  type RmspropSettings,
+  rmspropStep_,
+} from './adaptiveSteps';
+export {
   type Arithmetic,
   add,
   type Division,
@@ -72,7 +80,7 @@ export {
 } from './loss';
 export { type MatmulOptions, matmul } from './matmul';
 export { type OneHotOptions, oneHot } from './oneHot';
-export { type SgdOptions, sgdStep_ } from './optim';
+export { type SgdOptions, scale_, sgdStep_ } from './optim';
 export {
   type AvgPoolOptions,
   adaptiveAvgPool2d,
@@ -94,6 +102,7 @@ export {
   type ReduceOptions,
   type SumDType,
   sum,
+  sumSquares,
   type VarianceOptions,
   variance,
 } from './reduce';
