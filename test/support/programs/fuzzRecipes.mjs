@@ -150,6 +150,21 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     crossEntropy: classes,
     nllLoss: classes,
     sgdStep_: () => [...same(2), { learningRate: 0.1 }],
+    adamStep_: () => {
+      const [parameter, gradient, firstMoment, secondMoment] = same(4);
+      const options = { learningRate: 0.1, step: integer(1, 9), ...maybe({ decoupled: chance(0.5) }) };
+      return [parameter, gradient, { ...options, firstMoment, secondMoment }];
+    },
+    rmspropStep_: () => {
+      const [parameter, gradient, squareAverage, gradientAverage, momentumBuffer] = same(5);
+      const options = { learningRate: 0.1, squareAverage, ...(chance(0.5) ? { centered: true, gradientAverage } : {}) };
+      return [parameter, gradient, { ...options, ...(chance(0.5) ? { momentum: 0.9, momentumBuffer } : {}) }];
+    },
+    scale_: () => {
+      const dtype = float();
+      return [tensor(shape(), dtype), chance(0.5) ? 0.5 : tensor([], dtype)];
+    },
+    sumSquares: pointwise,
     clone: () => [anyTensor()],
     cast: () => [anyTensor(), pick(['float32', 'int32', 'bool', 'uint8', 'float64'])],
     setRngState: () => [{ seed: [integer(0, 9), 1], offset: integer(0, 1e6) }],
@@ -206,6 +221,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     linear: () => [tensor([2, 4]), tensor([2, 3]), tensor([4, 3]), { bias: true }],
     sum: () => [tensor([2]), [2, 3], { axis: 1 }],
     mean: () => [tensor([2]), [2, 3], { axis: 1 }],
+    sumSquares: () => [tensor([]), tensor([2, 3])],
     max: () => [tensor([2]), tensor([2, 3]), tensor([2]), { axis: 1 }],
     variance: () => [tensor([2]), tensor([2, 3]), { axis: 1 }],
     crossEntropy: () => [tensor([]), ...classes()],
