@@ -9,7 +9,7 @@ import { expectShare, expectState, expectStepped } from './inPlace';
 const adamOp = opNumber('adamStep');
 
 /** The numbers of `adamStep_`. */
-export interface AdamSettings {
+export interface AdamStepSettings {
   /** Finite, >= 0. */
   readonly learningRate: number;
   /** The share that the first moment keeps of itself, 0 <= beta1 < 1; 0.9 if left out. */
@@ -23,7 +23,7 @@ export interface AdamSettings {
 }
 
 /** Options of `adamStep_`. */
-export interface AdamOptions<D extends DType = 'float32'> extends AdamSettings {
+export interface AdamOptions<D extends DType = 'float32'> extends AdamStepSettings {
   /** Weight decay shrinks the parameter itself (AdamW) instead of being added to the gradient; false if left out. */
   readonly decoupled?: boolean;
   /** A tensor like the parameter, zeros before the first step; updated in place. */
@@ -40,7 +40,7 @@ const adamOptions = [
 ];
 
 /** What `adamStep_` asks of its numbers, whoever gives them. @internal */
-export function checkAdam(op: string, options: Partial<AdamSettings>): void {
+export function checkAdam(op: string, options: Partial<AdamStepSettings>): void {
   const { learningRate, beta1 = 0, beta2 = 0, epsilon = 0, weightDecay = 0 } = options;
   expectFinite(op, 'learningRate', learningRate, 0);
   expectShare(op, 'beta1', beta1);
@@ -89,7 +89,7 @@ export function adamStep_<D extends DType>(
 }
 
 /** The numbers of `rmspropStep_`. */
-export interface RmspropSettings {
+export interface RmspropStepSettings {
   /** Finite, >= 0. */
   readonly learningRate: number;
   /** The share that the averages keep of themselves, 0 <= alpha <= 1; 0.99 if left out. */
@@ -105,7 +105,7 @@ export interface RmspropSettings {
 }
 
 /** Options of `rmspropStep_`. */
-export interface RmspropOptions<D extends DType = 'float32'> extends RmspropSettings {
+export interface RmspropOptions<D extends DType = 'float32'> extends RmspropStepSettings {
   /** A tensor like the parameter, zeros before the first step; updated in place. */
   readonly squareAverage: Tensor<D>;
   /** Likewise; needed with a momentum above 0, and only then. */
@@ -132,7 +132,7 @@ function rmspropOp(centered: boolean, momentum: boolean): number {
 }
 
 /** What `rmspropStep_` asks of its numbers, whoever gives them. @internal */
-export function checkRmsprop(op: string, options: Partial<RmspropSettings>): void {
+export function checkRmsprop(op: string, options: Partial<RmspropStepSettings>): void {
   const { learningRate, alpha = 0, epsilon = 0, weightDecay = 0, momentum = 0, centered = false } = options;
   expectFinite(op, 'learningRate', learningRate, 0);
   expectFinite(op, 'alpha', alpha, 0, 1);

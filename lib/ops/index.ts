@@ -17,10 +17,10 @@ export {
 } from './activation';
 export {
   type AdamOptions,
-  type AdamSettings,
+  type AdamStepSettings,
   adamStep_,
   type RmspropOptions,
-  type RmspropSettings,
+  type RmspropStepSettings,
   rmspropStep_,
 } from './adaptiveSteps';
 export {
