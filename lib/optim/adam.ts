@@ -4,7 +4,7 @@ import type { OptimizerParameters, OptimizerSettings } from './groups';
 import { Optimizer } from './optimizer';
 import type { ParameterState } from './state';
 
-/** OptimizerSettings of `Adam` and `AdamW`. */
+/** Settings of `Adam` and `AdamW`. */
 export interface AdamSettings extends OptimizerSettings {
   /** The share that the first moment keeps of itself, 0 <= beta1 < 1; 0.9 if left out. */
   beta1: number;

@@ -26,7 +26,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
    * @param name The class's name.
    * @param parameters Float tensors, or groups `{ parameters, learningRate?, … }` whose settings replace those of
    *   `options`. None may appear twice.
-   * @param options OptimizerSettings by name; what is left out is as in `defaults`.
+   * @param options Settings by name; what is left out is as in `defaults`.
    * @param defaults A value for every setting there is.
    * @param stateNames Names of the state tensors that `update` may ask for.
    * @throws ArgumentError for a wrong setting, no parameters, or one that appears twice; DTypeError, DisposedError.
@@ -90,7 +90,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   }
 
   /**
-   * OptimizerSettings and state, to be saved: `tensors` by name, and `values` that survive JSON exactly. The tensors are the
+   * Settings and state, to be saved: `tensors` by name, and `values` that survive JSON exactly. The tensors are the
    * optimiser's own, which the next step changes: `clone()` what is to last, and dispose none.
    *
    * @throws DisposedError.

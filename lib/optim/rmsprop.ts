@@ -4,7 +4,7 @@ import type { OptimizerParameters, OptimizerSettings } from './groups';
 import { Optimizer } from './optimizer';
 import type { ParameterState } from './state';
 
-/** OptimizerSettings of `RMSprop`. */
+/** Settings of `RMSprop`. */
 export interface RmspropSettings extends OptimizerSettings {
   /** The share that the averages keep of themselves, 0 <= alpha <= 1; 0.99 if left out. */
   alpha: number;

@@ -4,7 +4,7 @@ import type { OptimizerParameters, OptimizerSettings } from './groups';
 import { Optimizer } from './optimizer';
 import type { ParameterState } from './state';
 
-/** OptimizerSettings of `SGD`. */
+/** Settings of `SGD`. */
 export interface SgdSettings extends OptimizerSettings {
   /** Finite, >= 0; 0 if left out. */
   momentum: number;

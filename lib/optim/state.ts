@@ -23,7 +23,7 @@ export interface OptimizerState {
   readonly values: {
     /** Name of the optimiser's class. */
     readonly optimizer: string;
-    /** OptimizerSettings of each group, and the number of its parameters. */
+    /** Settings of each group, and the number of its parameters. */
     readonly groups: readonly { readonly parameters: number; readonly settings: OptimizerSettings }[];
     /** Of all groups, one after the other. */
     readonly parameters: readonly SavedParameter[];
