@@ -9,8 +9,8 @@ import { add } from './binary';
 import { type ChannelView, expectChannels, optionalPerChannel } from './channels';
 import { clone } from './copy';
 import { expectFloatTensor } from './operands';
+import type { Layout } from './spatial';
 import { rsqrt } from './unary';
-import type { Layout } from './window';
 
 const statisticsOp = opNumber('batchNormStatistics');
 const updateOp = opNumber('batchNormUpdate');

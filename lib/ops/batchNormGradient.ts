@@ -5,7 +5,7 @@ import { tidy } from '../scope';
 import type { Tensor } from '../tensor';
 import { expectChannels, expectPerChannel, optionalPerChannel } from './channels';
 import { expectGradientOf } from './operands';
-import type { Layout } from './window';
+import type { Layout } from './spatial';
 
 const sumsOp = opNumber('batchNormGradParameters');
 const inputOp = opNumber('batchNormGradInput');

@@ -4,7 +4,7 @@ import { ShapeError } from '../errors';
 import { type Shape, shapeText } from '../shape';
 import type { AnyTensor } from '../tensor';
 import { expectPartner } from './operands';
-import { expectLayout } from './window';
+import { expectLayout } from './spatial';
 
 /** A tensor seen as [outer, channels, inner]. @internal */
 export type ChannelView = {

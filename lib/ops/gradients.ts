@@ -83,6 +83,7 @@ export {
   meanGradient as mean,
   minGradient as min,
   sumGradient as sum,
+  sumSquaresGradient as sumSquares,
   varianceGradient as variance,
 } from './reduceGradients';
 export { logSoftmaxGradient as logSoftmax, softmaxGradient as softmax } from './softmax';

@@ -15,6 +15,14 @@ export {
   softplus,
   tanh,
 } from './activation';
+export {
+  type AdamOptions,
+  type AdamStepSettings,
+  adamStep_,
+  type RmspropOptions,
+  type RmspropStepSettings,
+  rmspropStep_,
+} from './adaptiveSteps';
 export { type BatchNormOptions, batchNorm, batchNormWithStatistics } from './batchNorm';
 export {
   type Arithmetic,
@@ -79,7 +87,7 @@ export {
 } from './loss';
 export { type MatmulOptions, matmul } from './matmul';
 export { type OneHotOptions, oneHot } from './oneHot';
-export { type SgdOptions, sgdStep_ } from './optim';
+export { type SgdOptions, scale_, sgdStep_ } from './optim';
 export {
   type AvgPoolOptions,
   adaptiveAvgPool2d,
@@ -102,6 +110,7 @@ export {
   type ReduceOptions,
   type SumDType,
   sum,
+  sumSquares,
   type VarianceOptions,
   variance,
 } from './reduce';

@@ -5,7 +5,7 @@ import type { Shape } from '../shape';
 import type { Tensor } from '../tensor';
 import { expectChannels } from './channels';
 import { expectFloatTensor, expectGradientOf } from './operands';
-import type { Layout } from './window';
+import type { Layout } from './spatial';
 
 const forwardOp = opNumber('localResponseNorm');
 const gradientOp = opNumber('localResponseNormGrad');

@@ -17,6 +17,7 @@ import { square } from './unary';
 
 const ops = {
   sum: opNumber('sum'),
+  sumSquares: opNumber('sumSquares'),
   mean: opNumber('mean'),
   max: opNumber('max'),
   min: opNumber('min'),
@@ -150,6 +151,18 @@ export function sum<D extends DType>(input: Tensor<D>, options?: ReduceOptions):
   const dtype = (isFloatTensor(input) ? input.dtype : 'int32') as SumDType<D>;
   const output = reduceAxes(ops.sum, input, dtype, axes, outputShape);
   return recording(input) ? record(sumRule, [input], output, [], { shape: input.shape, options }) : output;
+}
+
+/**
+ * Sum of the squares of all elements, accumulated as `sum` does it, without a tensor of squares; 0 where there are none.
+ *
+ * @param input float32 or float64, any shape.
+ * @returns A scalar of the input's dtype.
+ * @throws DTypeError for other types; ArgumentError, DisposedError.
+ */
+export function sumSquares<D extends DType>(input: Tensor<D>): Tensor<D> {
+  expectFloatTensor('sumSquares', 'input', input);
+  return run1(ops.sumSquares, [input], input.dtype, [], { outer: 1, n: input.size, inner: 1 });
 }
 
 /**

@@ -261,6 +261,12 @@ const reduction = [
     gradients: { sum: (t, r) => r.grad.sum(t([2]), [2, 3], rows) },
   },
   {
+    name: 'sumSquares',
+    dtypes: floats,
+    call: (t, r) => r.sumSquares(t([2, 3])),
+    gradients: { sumSquares: (t, r) => r.grad.sumSquares(t([]), t([2, 3])) },
+  },
+  {
     name: 'mean',
     dtypes: all,
     call: (t, r) => r.mean(t([2, 3]), rows),
@@ -382,6 +388,34 @@ const update = [
       const parameter = t([2, 3]);
       r.sgdStep_(parameter, t([2, 3]), { learningRate: 0.1, momentum: 0.9, velocity: t([2, 3]) });
       return parameter;
+    },
+  },
+  {
+    name: 'adamStep_',
+    dtypes: floats,
+    call: (t, r) => {
+      const parameter = t([2, 3]);
+      const state = { firstMoment: t([2, 3]), secondMoment: t([2, 3]), step: 1 };
+      r.adamStep_(parameter, t([2, 3]), { learningRate: 0.1, ...state });
+      return parameter;
+    },
+  },
+  {
+    name: 'rmspropStep_',
+    dtypes: floats,
+    call: (t, r) => {
+      const parameter = t([2, 3]);
+      r.rmspropStep_(parameter, t([2, 3]), { learningRate: 0.1, squareAverage: t([2, 3]) });
+      return parameter;
+    },
+  },
+  {
+    name: 'scale_',
+    dtypes: floats,
+    call: (t, r) => {
+      const tensor = t([2, 3]);
+      r.scale_(tensor, t([]));
+      return tensor;
     },
   },
 ];

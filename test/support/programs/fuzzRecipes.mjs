@@ -105,7 +105,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
 
   const state = () => ({ seed: [integer(0, 9), 1], offset: integer(0, 1e6) });
   // Activations, one number per channel of theirs, and the layout.
-  const channels = () => {
+  const normalised = () => {
     const last = chance(0.5);
     const [n, c, rest] = [integer(0, 3), integer(1, 5), pick([[], [4], [3, 2], [2, 1, 3]])];
     const dtype = float();
@@ -116,7 +116,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     };
   };
   const batchNorm = () => {
-    const { x, perChannel, layout } = channels();
+    const { x, perChannel, layout } = normalised();
     const running = chance(0.7) ? { runningMean: perChannel(), runningVar: perChannel() } : { training: true };
     return [x(), { layout, ...running, ...maybe({ weight: perChannel(), bias: perChannel(), epsilon: 1e-3 }) }];
   };
@@ -202,7 +202,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     layerNorm,
     layerNormWithStatistics: layerNorm,
     localResponseNorm: () => {
-      const { x, layout } = channels();
+      const { x, layout } = normalised();
       return [x(), { ...response(), layout }];
     },
     dropout: () => [
@@ -238,6 +238,21 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     crossEntropy: classes,
     nllLoss: classes,
     sgdStep_: () => [...same(2), { learningRate: 0.1 }],
+    adamStep_: () => {
+      const [parameter, gradient, firstMoment, secondMoment] = same(4);
+      const options = { learningRate: 0.1, step: integer(1, 9), ...maybe({ decoupled: chance(0.5) }) };
+      return [parameter, gradient, { ...options, firstMoment, secondMoment }];
+    },
+    rmspropStep_: () => {
+      const [parameter, gradient, squareAverage, gradientAverage, momentumBuffer] = same(5);
+      const options = { learningRate: 0.1, squareAverage, ...(chance(0.5) ? { centered: true, gradientAverage } : {}) };
+      return [parameter, gradient, { ...options, ...(chance(0.5) ? { momentum: 0.9, momentumBuffer } : {}) }];
+    },
+    scale_: () => {
+      const dtype = float();
+      return [tensor(shape(), dtype), chance(0.5) ? 0.5 : tensor([], dtype)];
+    },
+    sumSquares: pointwise,
     clone: () => [anyTensor()],
     cast: () => [anyTensor(), pick(['float32', 'int32', 'bool', 'uint8', 'float64'])],
     setRngState: () => [state()],
@@ -325,6 +340,7 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     linear: () => [tensor([2, 4]), tensor([2, 3]), tensor([4, 3]), { bias: true }],
     sum: () => [tensor([2]), [2, 3], { axis: 1 }],
     mean: () => [tensor([2]), [2, 3], { axis: 1 }],
+    sumSquares: () => [tensor([]), tensor([2, 3])],
     max: () => [tensor([2]), tensor([2, 3]), tensor([2]), { axis: 1 }],
     variance: () => [tensor([2]), tensor([2, 3]), { axis: 1 }],
     crossEntropy: () => [tensor([]), ...classes()],
@@ -347,13 +363,13 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     stack: () => [tensor([3, 2]), 0],
     transpose: () => [tensor([3, 2])],
     batchNorm: () => {
-      const { x, perChannel, layout } = channels();
+      const { x, perChannel, layout } = normalised();
       const options = { layout, training: chance(0.5), ...maybe({ weight: perChannel(), biasGrad: chance(0.5) }) };
       return [x(), x(), perChannel(), perChannel(), options];
     },
     layerNorm: () => [tensor([2, 3]), tensor([2, 3]), tensor([2]), tensor([2]), maybe({ weight: tensor([3]) })],
     localResponseNorm: () => {
-      const { x, layout } = channels();
+      const { x, layout } = normalised();
       return [x(), x(), x(), { ...response(), layout }];
     },
     dropout: () => [tensor(shape(), float()), state(), maybe({ p: pick([0, 0.3, 1]) })],
