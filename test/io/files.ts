@@ -79,18 +79,22 @@ export function expectSameTensors(
   for (const [name, t] of Object.entries(expected)) expectSameTensor(actual[name], t, name);
 }
 
+/** Names of `samples()`. */
+export const sampleNames = ['conv.weight', '', 'ключ "ü"\n', '__proto__', '12', 'scalar', 'empty'] as const;
+
 /** Tensors of every type, with their awkward values, shapes and names. */
 export function samples(): Record<string, AnyTensor> {
   const float32 = Float32Array.of(1, -0, Number.NaN, Infinity, -Infinity, 1e-45, 3.4028234663852886e38, 0.1);
-  return Object.fromEntries<AnyTensor>([
-    ['conv.weight', tensor(float32, { shape: [2, 1, 4] })],
-    ['', tensor(Float64Array.of(Math.PI, 5e-324, -0), { shape: [3, 1] })],
-    ['ключ "ü"\n', tensor(Int32Array.of(-(2 ** 31), 2 ** 31 - 1, 0))],
-    ['__proto__', tensor(Uint8Array.of(0, 255, 7))],
-    ['12', tensor([[true, false, true]])],
-    ['scalar', tensor(2.5)],
-    ['empty', tensor(new Float32Array(0), { shape: [0, 4, 2] })],
-  ]);
+  const tensors: AnyTensor[] = [
+    tensor(float32, { shape: [2, 1, 4] }),
+    tensor(Float64Array.of(Math.PI, 5e-324, -0), { shape: [3, 1] }),
+    tensor(Int32Array.of(-(2 ** 31), 2 ** 31 - 1, 0)),
+    tensor(Uint8Array.of(0, 255, 7)),
+    tensor([[true, false, true]]),
+    tensor(2.5),
+    tensor(new Float32Array(0), { shape: [0, 4, 2] }),
+  ];
+  return Object.fromEntries(sampleNames.map((name, i) => [name, tensors[i]]));
 }
 
 /** A safetensors file with this header and data. */
