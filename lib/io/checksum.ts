@@ -36,13 +36,12 @@ export class Checksum {
 }
 
 /**
- * Reads the file and compares its checksum. A file without one, which another program has rewritten, passes.
+ * Reads the file and compares its checksum.
  *
  * @throws FormatError.
  */
 export async function verifyChecksum(file: InputFile, metadata: Readonly<Record<string, string>>): Promise<void> {
-  if (!Object.hasOwn(metadata, checksumKey)) return;
-  const recorded = metadata[checksumKey];
+  const recorded = Object.hasOwn(metadata, checksumKey) ? metadata[checksumKey] : undefined;
   const checksum = new Checksum();
   for (let position = 0; position < file.size; position += chunkBytes) {
     const piece = Buffer.allocUnsafe(Math.min(chunkBytes, file.size - position));
@@ -50,8 +49,8 @@ export async function verifyChecksum(file: InputFile, metadata: Readonly<Record<
     if (position === 0) {
       if (!piece.subarray(lengthBytes, Checksum.position).equals(start)) {
         throw file.fail(
-          `its checksum is not at byte ${Checksum.position}, where it was written: another program has rewritten the file ` +
-            `(without '${checksumKey}' in its metadata it is read unchecked)`,
+          `its checksum is not at byte ${Checksum.position}: it is damaged, or another program has written it ` +
+            '(loadSafetensors() reads the tensors)',
         );
       }
       piece.fill('0', Checksum.position, Checksum.position + digits);
