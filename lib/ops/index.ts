@@ -15,6 +15,7 @@ export {
   softplus,
   tanh,
 } from './activation';
+export { type BatchNormOptions, batchNorm, batchNormWithStatistics } from './batchNorm';
 export {
   type AdamOptions,
   type AdamStepSettings,
@@ -49,9 +50,10 @@ export {
 export { cast } from './cast';
 export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
+export { conv1d } from './conv1d';
 export { conv2d } from './conv2d';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
-export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
+export type { Conv1dOptions, Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
   type ConvSearchResult,
   clearConvSearchResults,
@@ -66,9 +68,14 @@ export {
   convOutputSize,
   type DeclinedConvAlgorithm,
 } from './convSizes';
+export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { type DropoutOptions, dropout } from './dropout';
+export { gather, gatherElements } from './gather';
 export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
+export { type LayerNormOptions, layerNorm, layerNormWithStatistics } from './layerNorm';
 export { linear } from './linear';
+export { type LocalResponseNormOptions, localResponseNorm } from './localResponseNorm';
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
@@ -91,6 +98,7 @@ export {
   maxPool2dWithIndices,
   type PoolOptions,
 } from './pool';
+export { type AvgPool1dOptions, avgPool1d, maxPool1d, maxPool1dWithIndices, type Pool1dOptions } from './pool1d';
 export { prelu } from './prelu';
 export {
   argmax,
@@ -107,6 +115,8 @@ export {
   variance,
 } from './reduce';
 export { logSoftmax, softmax } from './softmax';
+export type { Layout, Layout1d } from './spatial';
+export { type TopkOptions, topk } from './topk';
 export {
   abs,
   ceil,
@@ -124,4 +134,4 @@ export {
   square,
 } from './unary';
 export { where } from './where';
-export type { Layout, Padding, PairOption, WindowOptions } from './window';
+export type { Padding, Padding1d, PairOption, WindowOptions, WindowOptions1d } from './window';
