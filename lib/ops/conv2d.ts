@@ -1,48 +1,13 @@
 import { expectOneOf, expectOptions } from '../check';
 import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
-import { ShapeError } from '../errors';
-import { checkedSize, shapeText } from '../shape';
+import { checkedSize } from '../shape';
 import type { Tensor } from '../tensor';
-import {
-  elu,
-  gelu,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  mish,
-  relu,
-  relu6,
-  selu,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
-} from './activation';
-import { type Conv2dOptions, type ConvActivation, convOptions, planConvolution, runPlanned } from './convPlan';
+import { activationNames, applyUnfused, fusedActivations } from './convActivation';
+import { type Conv2dOptions, convOptions, expectBias, planConvolution, runPlanned } from './convPlan';
 import { expectFloatTensor, expectPartner } from './operands';
 
 const forwardOp = opNumber('conv2d');
-
-const activations: Readonly<Record<ConvActivation, <D extends DType>(input: Tensor<D>) => Tensor<D>>> = {
-  relu,
-  relu6,
-  leakyRelu,
-  elu,
-  selu,
-  gelu,
-  silu,
-  mish,
-  softplus,
-  sigmoid,
-  hardSigmoid,
-  hardSwish,
-  tanh,
-};
-const activationNames = Object.keys(activations) as ConvActivation[];
-
-/** Activations that the convolution applies before it writes its results, as the addon numbers them. */
-const fusedActivations: Partial<Record<ConvActivation, number>> = { relu: 1, relu6: 2 };
 
 const forwardOptions = [...convOptions, 'bias', 'activation'] as const;
 
@@ -78,18 +43,11 @@ export function conv2d<D extends DType>(
     dtype: input.dtype,
     device: input._device,
   });
-  const { filters, outputShape } = plan;
+  const { outputShape } = plan;
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {
-    expectFloatTensor(op, 'bias', bias);
-    expectPartner(op, 'input', input, 'bias', bias);
-    if (bias.shape.length !== 1 || bias.shape[0] !== filters) {
-      throw new ShapeError(
-        `${op}: bias must have shape [${filters}], one number per filter of weight ${shapeText(weight.shape)}, given ` +
-          shapeText(bias.shape),
-      );
-    }
+    expectBias(op, input, bias, weight.shape);
     operands.push(bias);
   }
   const fused = activation && fusedActivations[activation];
@@ -102,10 +60,5 @@ export function conv2d<D extends DType>(
       fused === undefined ? attributes : { ...attributes, activation: fused },
     ),
   );
-  if (activation === undefined || fused !== undefined) return output;
-  try {
-    return activations[activation](output);
-  } finally {
-    output.dispose();
-  }
+  return applyUnfused(activation, output);
 }

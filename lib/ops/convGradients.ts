@@ -1,11 +1,9 @@
 import { expectBoolean, expectOptions } from '../check';
 import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
-import { ArgumentError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, expectShape, type Shape } from '../shape';
 import type { Tensor } from '../tensor';
-import { describe } from '../text';
 import type { Direction } from './convAlgorithm';
 import {
   type Conv2dOptions,
@@ -15,6 +13,7 @@ import {
   convOptions,
   expectActivations,
   planConvolution,
+  refuseActivation,
   runPlanned,
 } from './convPlan';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -39,12 +38,7 @@ const task = (direction: Direction, { dtype, _device: device }: Tensor<DType>): 
 
 function expectGradientOptions(op: string, options: unknown): ConvOptions {
   const given = expectOptions(op, options as Conv2dOptions | undefined, known);
-  if (given.activation !== undefined) {
-    throw new ArgumentError(
-      `${op}: takes the gradient of the convolution before its activation ${describe(given.activation)}: apply that ` +
-        "activation's gradient to gradOutput first and leave out the option",
-    );
-  }
+  refuseActivation(op, given.activation);
   return given;
 }
 

@@ -2,10 +2,10 @@
 import { expectInteger, expectOneOf } from '../check';
 import { type Attributes, needsOf, opNumber } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
-import { ShapeError, UnsupportedError } from '../errors';
+import { ArgumentError, ShapeError, UnsupportedError } from '../errors';
 import { checkedSize, type Shape, shapeText } from '../shape';
-import type { Tensor } from '../tensor';
-import { alternatives } from '../text';
+import type { AnyTensor, Tensor } from '../tensor';
+import { alternatives, describe } from '../text';
 import {
   byEstimate,
   type ConvAlgorithmName,
@@ -19,6 +19,7 @@ import {
   winogradVariant,
 } from './convAlgorithm';
 import { searchedKernel } from './convSearch';
+import { expectFloatTensor, expectPartner } from './operands';
 import {
   expectLayout,
   type Layout,
@@ -178,10 +179,16 @@ function withinLimit(
   throw new UnsupportedError(`${op}: ${what} this convolution (${reasons.join('; ')})`);
 }
 
-/** A shape of four extents that kernels can count, all but axis `mayBeEmpty` positive. */
-function expectExtents(op: string, name: string, shape: Shape, form: string, mayBeEmpty: number): void {
-  if (shape.length !== 4) {
-    throw new ShapeError(`${op}: ${name} must have rank 4 ${form}, given shape ${shapeText(shape)}`);
+/**
+ * A shape of extents that kernels can count, as many as `form` names, all but axis `mayBeEmpty` positive.
+ *
+ * @param form For example `[N, C, H, W]`.
+ * @internal
+ */
+export function expectExtents(op: string, name: string, shape: Shape, form: string, mayBeEmpty: number): void {
+  const rank = form.split(',').length;
+  if (shape.length !== rank) {
+    throw new ShapeError(`${op}: ${name} must have rank ${rank} ${form}, given shape ${shapeText(shape)}`);
   }
   for (const [axis, extent] of shape.entries()) {
     if (extent === 0 && axis !== mayBeEmpty) {
@@ -203,6 +210,56 @@ function expectExtents(op: string, name: string, shape: Shape, form: string, may
  */
 export function expectActivations(op: string, name: string, shape: Shape, nhwc: boolean): void {
   expectExtents(op, name, shape, nhwc ? '[N, H, W, C]' : '[N, C, H, W]', 0);
+}
+
+/**
+ * Checks that channels and filters are those of so many groups.
+ *
+ * @param weightShape [K, C/groups, …].
+ * @internal
+ */
+export function checkGroups(op: string, groups: number, channels: number, inputShape: Shape, weightShape: Shape): void {
+  const [filters, channelsPerGroup] = weightShape;
+  if (channels % groups !== 0 || filters % groups !== 0) {
+    const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
+    throw new ShapeError(
+      `${op}: groups ${groups} must divide the ${count} ${what} (input ${shapeText(inputShape)}, weight ` +
+        `${shapeText(weightShape)})`,
+    );
+  }
+  if (channels !== channelsPerGroup * groups) {
+    throw new ShapeError(
+      `${op}: input ${shapeText(inputShape)} has ${channels} channels, weight ${shapeText(weightShape)} needs ` +
+        `C/groups * groups = ${channelsPerGroup} * ${groups} = ${channelsPerGroup * groups}`,
+    );
+  }
+}
+
+/**
+ * Checks that a bias belongs to the filters of a convolution.
+ *
+ * @param weightShape [K, …].
+ * @internal
+ */
+export function expectBias(op: string, input: AnyTensor, bias: unknown, weightShape: Shape): asserts bias is AnyTensor {
+  expectFloatTensor(op, 'bias', bias);
+  expectPartner(op, 'input', input, 'bias', bias);
+  const [filters] = weightShape;
+  if (bias.shape.length !== 1 || bias.shape[0] !== filters) {
+    throw new ShapeError(
+      `${op}: bias must have shape [${filters}], one number per filter of weight ${shapeText(weightShape)}, given ` +
+        shapeText(bias.shape),
+    );
+  }
+}
+
+/** @throws ArgumentError where the option `activation` is given to a gradient. @internal */
+export function refuseActivation(op: string, activation: unknown): void {
+  if (activation === undefined) return;
+  throw new ArgumentError(
+    `${op}: takes the gradient of the convolution before its activation ${describe(activation)}: apply that ` +
+      "activation's gradient to gradOutput first and leave out the option",
+  );
 }
 
 /** What a plan depends on beside shapes and options. @internal */
@@ -235,20 +292,8 @@ export function planConvolution(
   const [channels, height, width] = nhwc
     ? [inputShape[3], inputShape[1], inputShape[2]]
     : [inputShape[1], inputShape[2], inputShape[3]];
-  const [filters, channelsPerGroup, kernelH, kernelW] = weightShape;
-  if (channels % groups !== 0 || filters % groups !== 0) {
-    const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
-    throw new ShapeError(
-      `${op}: groups ${groups} must divide the ${count} ${what} (input ${shapeText(inputShape)}, weight ` +
-        `${shapeText(weightShape)})`,
-    );
-  }
-  if (channels !== channelsPerGroup * groups) {
-    throw new ShapeError(
-      `${op}: input ${shapeText(inputShape)} has ${channels} channels, weight ${shapeText(weightShape)} needs ` +
-        `C/groups * groups = ${channelsPerGroup} * ${groups} = ${channelsPerGroup * groups}`,
-    );
-  }
+  const [filters, , kernelH, kernelW] = weightShape;
+  checkGroups(op, groups, channels, inputShape, weightShape);
   const window = planWindow(
     op,
     { h: height, w: width },

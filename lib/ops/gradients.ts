@@ -28,6 +28,14 @@ export {
 export { crossEntropyGradient as crossEntropy, nllLossGradient as nllLoss } from './classLoss';
 export { concatGradient as concat, splitGradient as split, stackGradient as stack } from './concat';
 export {
+  type Conv3dGradientOptions,
+  conv3dBiasGradient as conv3dBias,
+  conv3dGradient as conv3d,
+  conv3dInputGradient as conv3dInput,
+  conv3dWeightGradient as conv3dWeight,
+  type VolumeGradientOptions,
+} from './conv3dGradients';
+export {
   type Conv2dGradientOptions,
   type ConvGradientOptions,
   conv2dBiasGradient as conv2dBias,

@@ -42,6 +42,8 @@ export { cast } from './cast';
 export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
 export { conv2d } from './conv2d';
+export { conv3d } from './conv3d';
+export type { Conv3dOptions } from './conv3dPlan';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
 export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
@@ -114,5 +116,6 @@ export {
   sqrt,
   square,
 } from './unary';
+export type { TripleOption, VolumePadding, VolumeWindowOptions } from './volumeWindow';
 export { where } from './where';
 export type { Layout, Padding, PairOption, WindowOptions } from './window';
