@@ -2,8 +2,10 @@
 import { type Attributes, newOutput, numbers, opName, words, writeAttributes, writeShape } from './boundary';
 import { deviceId } from './deviceTable';
 import { bytesPerElement, type DType, dtypeNumber } from './dtype';
+import { GraphError } from './errors';
 import { native } from './native';
-import { checkedSize, type Shape } from './shape';
+import { checkedSize, type Shape, shapeText } from './shape';
+import { mode } from './tape/mode';
 import { type AnyTensor, Tensor } from './tensor';
 import { dispatchTraced, tracing } from './trace';
 
@@ -133,8 +135,20 @@ export function needsOf(
   return { workspaceBytes: numbers[0], packedBytes: numbers[1] };
 }
 
-/** Runs an op that overwrites `outputs`, on their device. */
+/**
+ * Runs an op that overwrites `outputs`, on their device.
+ *
+ * @throws GraphError for one that requires grad, while operations are recorded.
+ */
 export function runInPlace(op: number, inputs: Inputs, outputs: Inputs, attrs?: Attributes): void {
+  for (let i = 0; mode.recording && i < outputs.length; i++) {
+    if (outputs[i]._requiresGrad) {
+      throw new GraphError(
+        `${opName(op)}: a tensor that requires grad (${outputs[i].dtype} ${shapeText(outputs[i].shape)}) may be written in ` +
+          'place only within noGrad()',
+      );
+    }
+  }
   const device = outputs[0]._device;
   let at = begin(op, device, inputs, outputs.length);
   for (let i = 0; i < outputs.length; i++) {

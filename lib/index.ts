@@ -1,5 +1,13 @@
 // The public API. What is not exported here or from a subpath is internal.
 export {
+  checkpoint,
+  customGradient,
+  type GradientsOptions,
+  gradients,
+  noGrad,
+  type SaveForBackward,
+} from './autograd';
+export {
   arange,
   type CreationOptions,
   eye,
@@ -32,6 +40,7 @@ export {
   DisposedError,
   DTypeError,
   FormatError,
+  GraphError,
   IndexError,
   OutOfMemoryError,
   ReceptiveError,

@@ -3,9 +3,11 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { checkedSize } from '../shape';
 import type { Tensor } from '../tensor';
+import { expectBias } from './conv2d';
+import { conv3dDirections } from './conv3dGradients';
 import { type Conv3dOptions, conv3dOptions, planConv3d } from './conv3dPlan';
 import { activationNames, applyUnfused, fusedActivations } from './convActivation';
-import { expectBias } from './convPlan';
+import { type FusedActivation, recordConvolution } from './convRules';
 import { expectFloatTensor, expectPartner } from './operands';
 
 const forwardOp = opNumber('conv3d');
@@ -40,10 +42,12 @@ export function conv3d<D extends DType>(
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {
-    expectBias(op, input, bias, weight.shape);
+    expectBias(op, input, weight, bias, weight.shape[0]);
     operands.push(bias);
   }
   const fused = (activation && fusedActivations[activation]) ?? 0;
   const output = run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused });
+  const inOp = fused === 0 ? undefined : (activation as FusedActivation);
+  recordConvolution(conv3dDirections, { input, weight, bias }, output, given, inOp);
   return applyUnfused(activation, output);
 }

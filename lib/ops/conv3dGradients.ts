@@ -4,8 +4,10 @@ import { bytesPerElement, type DType } from '../dtype';
 import { tidy } from '../scope';
 import { checkedSize, expectShape } from '../shape';
 import type { Tensor } from '../tensor';
+import { conv3d } from './conv3d';
 import { type Conv3dOptions, conv3dOptions, expectVolumes, planConv3d } from './conv3dPlan';
-import { refuseActivation } from './convPlan';
+import { type ChosenGradients, type ConvGradients, refuseActivation } from './convKindGradients';
+import { type ConvDirections, recordGradient } from './convRules';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
 import { sum } from './reduce';
 
@@ -51,7 +53,8 @@ export function conv3dInputGradient<D extends DType>(
   const { outputShape, attributes } = planConv3d(op, shape, weight.shape, expectGradientOptions(op, options));
   expectGradientShape(op, gradOutput, outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(weight.dtype));
-  return run1(inputOp, [weight, gradOutput], gradOutput.dtype, shape, attributes);
+  const result = run1(inputOp, [weight, gradOutput], weight.dtype, shape, attributes);
+  return recordGradient(conv3dDirections, 'input', weight, gradOutput, result, options);
 }
 
 /**
@@ -78,7 +81,8 @@ export function conv3dWeightGradient<D extends DType>(
   const { outputShape, attributes } = planConv3d(op, input.shape, shape, expectGradientOptions(op, options));
   expectGradientShape(op, gradOutput, outputShape, 'as the output');
   checkedSize(op, shape, bytesPerElement(input.dtype));
-  return run1(weightOp, [input, gradOutput], gradOutput.dtype, shape, attributes);
+  const result = run1(weightOp, [input, gradOutput], input.dtype, shape, attributes);
+  return recordGradient(conv3dDirections, 'weight', input, gradOutput, result, options);
 }
 
 /**
@@ -96,11 +100,7 @@ export function conv3dBiasGradient<D extends DType>(gradOutput: Tensor<D>): Tens
 }
 
 /** Options of `grad.conv3d`: the forward op's, and which gradients to compute (all if left out). */
-export interface Conv3dGradientOptions<D extends DType = 'float32'> extends VolumeGradientOptions<D> {
-  readonly inputGrad?: boolean;
-  readonly weightGrad?: boolean;
-  readonly biasGrad?: boolean;
-}
+export interface Conv3dGradientOptions<D extends DType = 'float32'> extends VolumeGradientOptions<D>, ChosenGradients {}
 
 /**
  * Any subset of the gradients of `conv3d`; see `grad.conv3dInput`, `grad.conv3dWeight` and `grad.conv3dBias`.
@@ -118,7 +118,7 @@ export function conv3dGradient<D extends DType>(
   input: Tensor<NoInfer<D>>,
   weight: Tensor<NoInfer<D>>,
   options?: Conv3dGradientOptions<NoInfer<D>>,
-): { input: Tensor<D> | null; weight: Tensor<D> | null; bias: Tensor<D> | null } {
+): ConvGradients<D> {
   const op = 'grad.conv3d';
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'gradOutput', gradOutput, 'input', input);
@@ -138,3 +138,12 @@ export function conv3dGradient<D extends DType>(
     bias: biasGrad ? sumOverVoxels(gradOutput) : null,
   }));
 }
+
+/** @internal */
+export const conv3dDirections: ConvDirections = {
+  name: 'conv3d',
+  forward: (input, weight, options) => conv3d(input, weight, options),
+  inputGradient: (_, shape, weight, gradOutput, options) => conv3dInputGradient(shape, weight, gradOutput, options),
+  weightGradient: (_, input, shape, gradOutput, options) => conv3dWeightGradient(input, shape, gradOutput, options),
+  biasGradient: (_, gradOutput) => conv3dBiasGradient(gradOutput),
+};

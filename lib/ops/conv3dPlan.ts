@@ -1,12 +1,11 @@
 // What conv3d and its gradients share: options, shapes, native attributes.
-import { expectInteger } from '../check';
 import type { Attributes } from '../dispatch';
 import type { DType } from '../dtype';
 import { type Shape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';
-import { type ConvActivation, checkGroups, expectExtents } from './convPlan';
+import { type ConvActivation, checkGroups, expectGroups } from './convPlan';
+import { expectExtents } from './spatial';
 import { planVolumeWindow, type VolumeWindowOptions } from './volumeWindow';
-import { maxWindowNumber } from './window';
 
 /** Options of `conv3d`. */
 export interface Conv3dOptions<D extends DType = 'float32'> extends VolumeWindowOptions {
@@ -29,7 +28,7 @@ export interface Conv3dPlan {
 
 /** Checks that a shape is one of activations over volumes, with positive extents but for N. @internal */
 export function expectVolumes(op: string, name: string, shape: Shape): void {
-  expectExtents(op, name, shape, '[N, C, D, H, W]', 0);
+  expectExtents(op, name, shape, 5, '[N, C, D, H, W]', 0);
 }
 
 /**
@@ -44,9 +43,9 @@ export function planConv3d(
   weightShape: Shape,
   options: Pick<Conv3dOptions<DType>, 'groups'> & VolumeWindowOptions,
 ): Conv3dPlan {
-  const groups = options.groups === undefined ? 1 : expectInteger(op, 'groups', options.groups, 1, maxWindowNumber);
+  const groups = expectGroups(op, options.groups);
   expectVolumes(op, 'input', inputShape);
-  expectExtents(op, 'weight', weightShape, '[K, C/groups, T, R, S]', -1);
+  expectExtents(op, 'weight', weightShape, 5, '[K, C/groups, T, R, S]', -1);
   const [batch, channels, ...input] = inputShape;
   const [filters, , ...kernel] = weightShape;
   checkGroups(op, groups, channels, inputShape, weightShape);

@@ -28,6 +28,13 @@ export {
 export { crossEntropyGradient as crossEntropy, nllLossGradient as nllLoss } from './classLoss';
 export { concatGradient as concat, splitGradient as split, stackGradient as stack } from './concat';
 export {
+  type Conv1dGradientOptions,
+  conv1dBiasGradient as conv1dBias,
+  conv1dGradient as conv1d,
+  conv1dInputGradient as conv1dInput,
+  conv1dWeightGradient as conv1dWeight,
+} from './conv1d';
+export {
   type Conv3dGradientOptions,
   conv3dBiasGradient as conv3dBias,
   conv3dGradient as conv3d,
@@ -44,11 +51,19 @@ export {
   conv2dWeightGradient as conv2dWeight,
 } from './convGradients';
 export {
+  type ConvTranspose2dGradientOptions,
+  convTranspose2dBiasGradient as convTranspose2dBias,
+  convTranspose2dGradient as convTranspose2d,
+  convTranspose2dInputGradient as convTranspose2dInput,
+  convTranspose2dWeightGradient as convTranspose2dWeight,
+} from './convTranspose2d';
+export {
   padGradient as pad,
   permuteGradient as permute,
   sliceGradient as slice,
   transposeGradient as transpose,
 } from './copy';
+export { gatherElementsGradient as gatherElements, gatherGradient as gather } from './gather';
 export { col2imGradient as col2im, im2colGradient as im2col } from './im2col';
 export { linearGradient as linear } from './linear';
 export {
@@ -59,6 +74,7 @@ export {
   sumSquaredErrorGradient as sumSquaredError,
 } from './loss';
 export { matmulGradient as matmul } from './matmul';
+export { avgPool1dGradient as avgPool1d, maxPool1dGradient as maxPool1d } from './pool1d';
 export {
   adaptiveAvgPool2dGradient as adaptiveAvgPool2d,
   avgPool2dGradient as avgPool2d,
@@ -74,6 +90,7 @@ export {
   varianceGradient as variance,
 } from './reduceGradients';
 export { logSoftmaxGradient as logSoftmax, softmaxGradient as softmax } from './softmax';
+export { topkGradient as topk } from './topk';
 export {
   absGradient as abs,
   clampGradient as clamp,

@@ -41,11 +41,12 @@ export {
 export { cast } from './cast';
 export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
+export { conv1d } from './conv1d';
 export { conv2d } from './conv2d';
 export { conv3d } from './conv3d';
 export type { Conv3dOptions } from './conv3dPlan';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
-export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
+export type { Conv1dOptions, Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
   type ConvSearchResult,
   clearConvSearchResults,
@@ -60,7 +61,9 @@ export {
   convOutputSize,
   type DeclinedConvAlgorithm,
 } from './convSizes';
+export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { gather, gatherElements } from './gather';
 export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
 export { linear } from './linear';
 export {
@@ -85,6 +88,7 @@ export {
   maxPool2dWithIndices,
   type PoolOptions,
 } from './pool';
+export { type AvgPool1dOptions, avgPool1d, maxPool1d, maxPool1dWithIndices, type Pool1dOptions } from './pool1d';
 export { prelu } from './prelu';
 export {
   argmax,
@@ -100,6 +104,8 @@ export {
   variance,
 } from './reduce';
 export { logSoftmax, softmax } from './softmax';
+export type { Layout, Layout1d } from './spatial';
+export { type TopkOptions, topk } from './topk';
 export {
   abs,
   ceil,
@@ -118,4 +124,4 @@ export {
 } from './unary';
 export type { TripleOption, VolumePadding, VolumeWindowOptions } from './volumeWindow';
 export { where } from './where';
-export type { Layout, Padding, PairOption, WindowOptions } from './window';
+export type { Padding, Padding1d, PairOption, WindowOptions, WindowOptions1d } from './window';

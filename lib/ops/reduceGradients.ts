@@ -60,7 +60,8 @@ export function meanGradient<D extends DType>(
   return tidy(() => expand(withAxes(div(gradOutput, plan.count) as Tensor<D>, shape, plan), shape));
 }
 
-function extremumGradient<D extends DType>(
+/** @internal */
+export function extremumGradient<D extends DType>(
   op: string,
   gradOutput: Tensor<D>,
   input: Tensor<D>,

@@ -2,7 +2,8 @@
 import { expectInteger } from '../check';
 import { ArgumentError } from '../errors';
 import { describe } from '../text';
-import { type AxisWindow, axisWindow, type Context, maxWindowNumber } from './window';
+import { maxWindowNumber } from './spatial';
+import { type AxisWindow, axisWindow, type Context } from './window';
 
 /** A number for depth, height and width each, or one for all three. */
 export type TripleOption = number | readonly [depth: number, height: number, width: number];

@@ -15,6 +15,8 @@
   X(softmax, Softmax)         \
   X(loss, Loss)               \
   X(one_hot, OneHot)          \
+  X(gather, Gather)           \
+  X(topk, Topk)               \
   X(optim, Optim)             \
   X(matmul, Matmul)           \
   X(conv2d, Conv2d)           \

@@ -21,6 +21,13 @@ const y = [1, 3, 3, 3]; // their output
 const volume = { x: [1, 2, 4, 5, 4], w: [3, 2, 2, 3, 2], y: [1, 3, 3, 3, 3] };
 const pool = { kernelSize: [2, 3], stride: [2, 1] };
 const pooled = [1, 2, 2, 2];
+const [x1, w1, y1] = [
+  [1, 2, 6],
+  [3, 2, 3],
+  [1, 3, 4],
+]; // the same along one axis
+const wt = [2, 3, 3, 2]; // filters of a transposed convolution
+const yt = [1, 3, 7, 5]; // its output
 
 const window = [
   {
@@ -43,6 +50,28 @@ const window = [
       conv3dInput: (t, r) => r.grad.conv3dInput(volume.x, t(volume.w), t(volume.y)),
       conv3dWeight: (t, r) => r.grad.conv3dWeight(t(volume.x), volume.w, t(volume.y)),
       conv3dBias: (t, r) => r.grad.conv3dBias(t(volume.y)),
+    },
+  },
+  {
+    name: 'conv1d',
+    dtypes: floats,
+    call: (t, r) => r.conv1d(t(x1), t(w1), { bias: t([3]) }),
+    gradients: {
+      conv1d: (t, r) => Object.values(r.grad.conv1d(t(y1), t(x1), t(w1))),
+      conv1dInput: (t, r) => r.grad.conv1dInput(x1, t(w1), t(y1)),
+      conv1dWeight: (t, r) => r.grad.conv1dWeight(t(x1), w1, t(y1)),
+      conv1dBias: (t, r) => r.grad.conv1dBias(t(y1)),
+    },
+  },
+  {
+    name: 'convTranspose2d',
+    dtypes: floats,
+    call: (t, r) => r.convTranspose2d(t(x), t(wt), { bias: t([3]) }),
+    gradients: {
+      convTranspose2d: (t, r) => Object.values(r.grad.convTranspose2d(t(yt), t(x), t(wt))),
+      convTranspose2dInput: (t, r) => r.grad.convTranspose2dInput(x, t(wt), t(yt)),
+      convTranspose2dWeight: (t, r) => r.grad.convTranspose2dWeight(t(x), wt, t(yt)),
+      convTranspose2dBias: (t, r) => r.grad.convTranspose2dBias(t(yt)),
     },
   },
   {
@@ -74,6 +103,24 @@ const window = [
     dtypes: floats,
     call: (t, r) => r.avgPool2d(t(x), pool),
     gradients: { avgPool2d: (t, r) => r.grad.avgPool2d(t(pooled), x, pool) },
+  },
+  {
+    name: 'maxPool1d',
+    dtypes: floats,
+    call: (t, r) => r.maxPool1d(t(x1), { kernelSize: 2 }),
+    gradients: { maxPool1d: (t, r) => r.grad.maxPool1d(t([1, 2, 3]), t.of('int32', [1, 2, 3]), x1, { kernelSize: 2 }) },
+  },
+  {
+    name: 'maxPool1dWithIndices',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.maxPool1dWithIndices(t(x1), { kernelSize: 2 })),
+    sharedGradient: 'maxPool1d',
+  },
+  {
+    name: 'avgPool1d',
+    dtypes: floats,
+    call: (t, r) => r.avgPool1d(t(x1), { kernelSize: 2 }),
+    gradients: { avgPool1d: (t, r) => r.grad.avgPool1d(t([1, 2, 3]), x1, { kernelSize: 2 }) },
   },
   {
     name: 'adaptiveAvgPool2d',
@@ -247,6 +294,24 @@ const shape = [
     gradients: { transpose: (t, r) => r.grad.transpose(t([3, 2])) },
   },
   { name: 'clone', dtypes: all, call: (t, r) => r.clone(t([2, 3])) },
+  {
+    name: 'gather',
+    dtypes: all,
+    call: (t, r) => r.gather(t([4, 3]), t.of('int32', [2]), 0),
+    gradients: { gather: (t, r) => r.grad.gather(t([2, 3]), t.of('int32', [2]), [4, 3], 0) },
+  },
+  {
+    name: 'gatherElements',
+    dtypes: all,
+    call: (t, r) => r.gatherElements(t([4, 3]), t.of('int32', [2, 3]), 0),
+    gradients: { gatherElements: (t, r) => r.grad.gatherElements(t([2, 3]), t.of('int32', [2, 3]), [4, 3], 0) },
+  },
+  {
+    name: 'topk',
+    dtypes: numbers,
+    call: (t, r) => Object.values(r.topk(t([2, 4]), 2)),
+    gradients: { topk: (t, r) => r.grad.topk(t([2, 2]), t.of('int32', [2, 2]), [2, 4]) },
+  },
   { name: 'oneHot', dtypes: ['int32'], call: (t, r) => r.oneHot(t([2]), 4) },
 ];
 

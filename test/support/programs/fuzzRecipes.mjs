@@ -62,6 +62,38 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     return { x: [n, c, ...input], w: [k, c / groups, ...kernel], y: [n, k, ...output], options };
   };
 
+  // A convolution along one axis, and a transposed one.
+  const line = () => {
+    const groups = pick([1, 1, 2]);
+    const [c, k] = [groups * integer(1, 3), groups * integer(1, 3)];
+    const layout = pick(['NCW', 'NWC']);
+    const [n, width] = [integer(0, 2), integer(6, 12)];
+    const [stride, dilation, taps] = [integer(1, 2), integer(1, 2), integer(1, 3)];
+    const [before, after] = [integer(0, 2), integer(0, 2)];
+    const outputs = Math.floor((width + before + after - dilation * (taps - 1) - 1) / stride) + 1;
+    const shaped = (channels, extent) => (layout === 'NCW' ? [n, channels, extent] : [n, extent, channels]);
+    const options = { groups, layout, stride, dilation, padding: [before, after], ...maybe({ algorithm: 'implicit' }) };
+    return { x: shaped(c, width), w: [k, c / groups, taps], y: shaped(k, outputs), options };
+  };
+  const transposed = () => {
+    const groups = pick([1, 1, 2]);
+    const [c, k] = [groups * integer(1, 3), integer(1, 3)];
+    const layout = pick(['NCHW', 'NHWC']);
+    const [n, h, w, taps] = [integer(0, 2), integer(2, 5), integer(3, 6), [integer(1, 2), integer(1, 3)]];
+    const [stride, dilation, padding] = [pick([1, 2]), pick([1, 2]), pick([0, 1])];
+    const outputPadding = integer(0, Math.max(stride, dilation) - 1);
+    const extent = (input, kernel) => (input - 1) * stride - 2 * padding + dilation * (kernel - 1) + outputPadding + 1;
+    const shaped = (channels, height, width) =>
+      layout === 'NCHW' ? [n, channels, height, width] : [n, height, width, channels];
+    return {
+      x: shaped(c, h, w),
+      w: [c, k, ...taps],
+      y: shaped(k * groups, extent(h, taps[0]), extent(w, taps[1])),
+      channels: k * groups,
+      options: { groups, layout, stride, dilation, padding, outputPadding, ...maybe({ algorithm: 'implicit' }) },
+    };
+  };
+
   const image = () => [integer(0, 2), integer(1, 3), integer(4, 8), integer(5, 9)];
   const pooling = () => ({ kernelSize: pick([2, [2, 3], 1]), ...windowOptions(), ...maybe({ ceilMode: chance(0.5) }) });
   const same = (count, dtype = float()) => {
@@ -104,6 +136,14 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       const { x, w, options } = volumes();
       return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]), padding: 'same' }) }];
     },
+    conv1d: () => {
+      const { x, w, options } = line();
+      return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]) }) }];
+    },
+    convTranspose2d: () => {
+      const { x, w, channels, options } = transposed();
+      return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([channels]) }) }];
+    },
     convOutputSize: () => {
       const { x, w, options } = convolution();
       return [x, w, options];
@@ -133,6 +173,12 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     avgPool2d: () => [tensor(image(), float()), { ...pooling(), ...maybe({ countIncludePad: chance(0.5) }) }],
     adaptiveAvgPool2d: () => [tensor(image()), pick([1, 3, [2, 5]])],
     globalAvgPool2d: () => [tensor(image())],
+    maxPool1d: () => [tensor([2, 3, integer(4, 9)], float()), { kernelSize: integer(1, 3), ...maybe({ stride: 2 }) }],
+    maxPool1dWithIndices: () => [
+      tensor([2, 3, integer(4, 9)]),
+      { kernelSize: integer(2, 3), padding: pick([0, 1, 'same']) },
+    ],
+    avgPool1d: () => [tensor([2, 3, integer(4, 9)]), { kernelSize: 3, ...maybe({ ceilMode: true, padding: [1, 0] }) }],
     matmul: () => {
       const [m, n, k] = [integer(0, 6), integer(1, 6), integer(0, 6)];
       return [tensor([m, k]), tensor([k, n])];
@@ -164,6 +210,9 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     ],
     transpose: () => [tensor([2, 3, 4])],
     slice: () => [tensor([4, 5]), [integer(0, 2), 0], [integer(2, 4), 5]],
+    gather: () => [tensor([integer(3, 6), 4]), tensor(pick([[], [3], [2, 2], [0]]), 'int32'), pick([0, 1, -1])],
+    gatherElements: () => [tensor([3, 5]), tensor([integer(0, 3), integer(1, 5)], 'int32'), pick([0, 1, -2])],
+    topk: () => [tensor([integer(0, 3), 6], float()), integer(0, 6), pick([1, -1]), maybe({ largest: chance(0.5) })],
     oneHot: () => [tensor([integer(0, 5)], 'int32'), integer(1, 6)],
     crossEntropy: classes,
     nllLoss: classes,
@@ -229,6 +278,37 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
       const { x, w, y, options } = volumes();
       return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5), biasGrad: false }) }];
     },
+    conv1dInput: () => {
+      const { x, w, y, options } = line();
+      return [x, tensor(w), tensor(y), options];
+    },
+    conv1dWeight: () => {
+      const { x, w, y, options } = line();
+      return [tensor(x), w, tensor(y), options];
+    },
+    conv1dBias: () => [tensor([2, 4, 5]), {}],
+    conv1d: () => {
+      const { x, w, y, options } = line();
+      return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ weightGrad: chance(0.5) }) }];
+    },
+    convTranspose2dInput: () => {
+      const { x, w, y, options } = transposed();
+      return [x, tensor(w), tensor(y), options];
+    },
+    convTranspose2dWeight: () => {
+      const { x, w, y, options } = transposed();
+      return [tensor(x), w, tensor(y), options];
+    },
+    convTranspose2dBias: () => [tensor([2, 4, 4, 4]), {}],
+    convTranspose2d: () => {
+      const { x, w, y, options } = transposed();
+      return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5) }) }];
+    },
+    maxPool1d: () => [tensor([1, 2, 3]), tensor([1, 2, 3], 'int32'), [1, 2, 6], { kernelSize: 2 }],
+    avgPool1d: () => [tensor([1, 2, 3]), [1, 2, 6], { kernelSize: 2 }],
+    gather: () => [tensor([3, 4]), tensor([3], 'int32'), [integer(1, 6), 4], pick([0, -2])],
+    gatherElements: () => [tensor([2, 3]), tensor([2, 3], 'int32'), [integer(2, 4), integer(3, 5)], pick([0, 1])],
+    topk: () => [tensor([2, 3]), tensor([2, 3], 'int32'), [2, integer(3, 6)]],
     maxPool2d: () => [tensor([1, 2, 2, 3]), tensor([1, 2, 2, 3], 'int32'), [1, 2, 4, 6], { kernelSize: 2 }],
     avgPool2d: () => [tensor([1, 2, 2, 3]), [1, 2, 4, 6], { kernelSize: 2 }],
     adaptiveAvgPool2d: () => [tensor([1, 2, 2, 3]), [1, 2, 4, 6]],
