@@ -131,7 +131,7 @@ void convolution(const Volume& v) {
 
 int main() {
   const auto both = [](const Volume& v) { convolution<float>(v), convolution<double>(v); };
-  for (int i = 0; i < 150; ++i) both(random_volume());
+  for (int i = 0; i < harness::problems(150); ++i) both(random_volume());
   // n, c, k, groups; input, kernel, stride, before, after, dilation of each axis
   const Volume edges[] = {
       {2, 5, 7, 2, {4, 1, 1, 0, 0, 1}, {6, 1, 1, 0, 0, 1}, {7, 1, 1, 0, 0, 1}},               // 1x1x1
