@@ -7,6 +7,9 @@ const colon = 0x3a;
 const digit0 = 0x30;
 const digit9 = 0x39;
 
+/** A character of a string that stands for itself. */
+const isPlain = (byte: number): boolean => byte >= 0x20 && byte < 0x7f && byte !== quote && byte !== backslash;
+
 /** Most digits of an integer that a double holds. */
 const mostDigits = 16;
 
@@ -55,6 +58,17 @@ export class JsonText {
   string(): string {
     this.#expect(quote, 'a string');
     const begin = this.#position - 1;
+    // Nearly all strings are plain ASCII: nothing to decode.
+    let end = begin + 1;
+    while (isPlain(this.bytes[end])) end++;
+    if (this.bytes[end] === quote) {
+      this.#position = end + 1;
+      return this.bytes.toString('latin1', begin + 1, end);
+    }
+    return this.#decodedString(begin);
+  }
+
+  #decodedString(begin: number): string {
     let end = begin;
     do end = this.bytes.indexOf(quote, end + 1);
     while (end > 0 && this.#isEscaped(end));

@@ -11,7 +11,7 @@ import { tensorReader } from './safetensors';
 import type { SafetensorsEntry } from './safetensorsHeader';
 import { expectPath, type FilePath, type InputFile, withFile } from './source';
 import { expectParts, type Parts, type StateDict, type Stateful, stateOf } from './stateful';
-import { collect, type NamedTensors } from './tensorData';
+import { collect, copyOf, type NamedTensors } from './tensorData';
 
 /** Options of `loadCheckpoint()`. */
 export interface CheckpointOptions {
@@ -84,10 +84,10 @@ function disposeAll(tensors: NamedTensors): void {
 }
 
 /** A state with tensors of its own. */
-function copyOf({ tensors, values }: StateDict): StateDict {
+function copyOfState({ tensors, values }: StateDict): StateDict {
   const copies: [string, AnyTensor][] = [];
   try {
-    for (const [name, tensor] of Object.entries(tensors)) copies.push([name, tensor.clone()]);
+    for (const [name, tensor] of Object.entries(tensors)) copies.push([name, copyOf(tensor)]);
     return { tensors: Object.fromEntries(copies), values: structuredClone(values) };
   } catch (error) {
     for (const [, copy] of copies) copy.dispose();
@@ -110,7 +110,7 @@ function apply(op: string, path: string, all: readonly Restoring[]): void {
     .sort((a, b) => elements(a.before) - elements(b.before));
   try {
     for (const [i, { name, part, state, before }] of sorted.entries()) {
-      const copy = i < sorted.length - 1 ? copyOf(before) : undefined;
+      const copy = i < sorted.length - 1 ? copyOfState(before) : undefined;
       if (copy !== undefined) copies.push(copy);
       try {
         part.loadStateDict(state);

@@ -31,7 +31,21 @@ export const lengthBytes = 8;
 export const largestHeader = 100_000_000;
 
 /** Longest time without a turn of the event loop, in milliseconds. */
-const turn = 8;
+const longestTime = 8;
+
+/** A function to be called in a long loop: now and then it returns a promise that gives the event loop a turn. */
+function turns(): () => Promise<void> | undefined {
+  let next = performance.now() + longestTime;
+  return () => {
+    if (performance.now() < next) return undefined;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        next = performance.now() + longestTime;
+        resolve();
+      });
+    });
+  };
+}
 
 interface RawEntry {
   readonly dtype: string;
@@ -54,7 +68,7 @@ export async function parseHeader(
   const metadata: [string, string][] = [];
   const entries = new Map<string, RawEntry>();
   let hasMetadata = false;
-  let pause = performance.now() + turn;
+  const turn = turns();
   for (const name of text.object()) {
     if (name === '__metadata__') {
       if (hasMetadata) throw text.problem("a second '__metadata__'");
@@ -64,14 +78,13 @@ export async function parseHeader(
       if (entries.has(name)) throw text.problem(`a second tensor ${JSON.stringify(name)}`);
       entries.set(name, parseEntry(text));
     }
-    if (performance.now() < pause) continue;
-    await new Promise(setImmediate);
-    pause = performance.now() + turn;
+    const pause = turn();
+    if (pause !== undefined) await pause;
   }
   text.end();
   return {
     metadata: Object.fromEntries(metadata),
-    tensors: place(entries, lengthBytes + bytes.length, fileBytes, fail),
+    tensors: await place(entries, lengthBytes + bytes.length, fileBytes, fail),
   };
 }
 
@@ -101,18 +114,20 @@ function parseEntry(text: JsonText): RawEntry {
 }
 
 /** Checks that the tensors fill the data without gaps and overlaps. */
-function place(
+async function place(
   raw: ReadonlyMap<string, RawEntry>,
   dataBegin: number,
   fileBytes: number,
   fail: (problem: string) => FormatError,
-): Record<string, SafetensorsEntry> {
+): Promise<Record<string, SafetensorsEntry>> {
   const dataBytes = fileBytes - dataBegin;
   const sorted = [...raw].sort(
     ([, { offsets: a }], [, { offsets: b }]) => a[0] - b[0] || a[1] - b[1], // empty tensors before what follows them
   );
   let position = 0;
-  const placed = sorted.map(([name, { dtype, shape, offsets }]): [string, SafetensorsEntry] => {
+  const placed: Record<string, SafetensorsEntry> = {};
+  const turn = turns();
+  for (const [name, { dtype, shape, offsets }] of sorted) {
     const [begin, end] = offsets;
     const what = `tensor ${JSON.stringify(name)}`;
     if (begin !== position) {
@@ -125,10 +140,18 @@ function place(
       throw fail(`${what} has ${end - begin} bytes, ${dtype} ${shapeText(shape)} needs ${expected}`);
     }
     position = end;
-    return [name, { dtype, shape, begin: dataBegin + begin, end: dataBegin + end }];
-  });
+    setOwn(placed, name, { dtype, shape, begin: dataBegin + begin, end: dataBegin + end });
+    const pause = turn();
+    if (pause !== undefined) await pause;
+  }
   if (position !== dataBytes) throw fail(`${dataBytes} bytes of data, the header describes ${position}`);
-  return Object.fromEntries(placed);
+  return placed;
+}
+
+/** Sets a property of that name: assigned, `__proto__` would be something else. */
+function setOwn<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name !== '__proto__') object[name] = value;
+  else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Undefined for a type that is not known here. Too large to be counted is Infinity or inexact, and so no size of a file. */

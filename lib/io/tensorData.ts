@@ -127,6 +127,16 @@ export function expectNamedTensors(op: string, name: string, value: unknown): as
   }
 }
 
+/** A copy with memory of its own, of which no tape knows. */
+export function copyOf(tensor: AnyTensor): AnyTensor {
+  const handle = tensor.detach();
+  try {
+    return handle.clone();
+  } finally {
+    handle.dispose();
+  }
+}
+
 /** A tensor's values as of the moment this was made, for a file. */
 export class Snapshot {
   readonly shape: readonly number[];
@@ -151,7 +161,7 @@ export class Snapshot {
   /** @param name As in messages. */
   static of(op: string, name: string, tensor: AnyTensor, copy: boolean): Snapshot {
     // Kept: a scope around the call ends long before the file is written.
-    return new Snapshot(op, name, keep(copy ? tensor.clone() : tensor.detach()), !copy);
+    return new Snapshot(op, name, keep(copy ? copyOf(tensor) : tensor.detach()), !copy);
   }
 
   /** Snapshots by name, of all or, where memory runs out, of none. */
