@@ -450,7 +450,7 @@ export const families = [
 export const notOps = new Set([
   ...['tensor', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'rand', 'randn', 'randint'],
   ...['manualSeed', 'getRngState', 'setRngState', 'withSampleRange', 'tidy', 'keep', 'profile', 'chromeTrace'],
-  ...['synchronize'],
+  ...['synchronize', 'noGrad', 'gradients', 'customGradient', 'checkpoint'],
   ...['devices', 'getDefaultDevice', 'setDefaultDevice', 'withDevice', 'getNumThreads', 'setNumThreads'],
   ...['getMatmulPrecision', 'setMatmulPrecision', 'memoryStats', 'setMemoryLimit', 'emptyCache', 'resetPeakMemory'],
   ...['convOutputSize', 'convAlgorithms', 'convSearchResults', 'loadConvSearchResults', 'clearConvSearchResults'],

@@ -288,6 +288,13 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     devices: () => [],
     tidy: () => [() => anyTensor().clone()],
     keep: () => [anyTensor()],
+    noGrad: () => [() => anyTensor().clone()],
+    checkpoint: () => [(x) => x.clone(), anyTensor()],
+    customGradient: () => [(_save, x) => x.clone(), (g) => g],
+    gradients: () => {
+      const leaf = Object.assign(tensor([], 'float32'), { requiresGrad: true });
+      return [leaf, [leaf]];
+    },
     withDevice: () => ['cpu', () => anyTensor().clone()],
     // Where its work fails a profile has no result, and a tensor within it would be left to the garbage collector.
     profile: () => [() => anyTensor().clone().dispose()],
