@@ -153,13 +153,20 @@ export function needsOf(
 /**
  * Runs an op that overwrites `outputs`, on their device.
  *
+ * @param name What errors call it, where one op serves several functions.
  * @throws GraphError for one that requires grad, while operations are recorded.
  */
-export function runInPlace(op: number, inputs: Inputs, outputs: Inputs, attrs?: Attributes): void {
+export function runInPlace(
+  op: number,
+  inputs: Inputs,
+  outputs: Inputs,
+  attrs?: Attributes,
+  name: string = opName(op),
+): void {
   for (let i = 0; mode.recording && i < outputs.length; i++) {
     if (outputs[i]._requiresGrad) {
       throw new GraphError(
-        `${opName(op)}: a tensor that requires grad (${outputs[i].dtype} ${shapeText(outputs[i].shape)}) may be written in ` +
+        `${name}: a tensor that requires grad (${outputs[i].dtype} ${shapeText(outputs[i].shape)}) may be written in ` +
           'place only within noGrad()',
       );
     }

@@ -57,6 +57,7 @@ interface RawEntry {
  * @param bytes The header alone.
  * @param fileBytes Size of the file.
  * @param fail Makes the error to throw of what is wrong.
+ * @internal
  */
 export async function parseHeader(
   bytes: Buffer,
@@ -169,7 +170,7 @@ export interface EntryToWrite {
   readonly bytes: number;
 }
 
-/** Length and header of a file with these tensors in this order, padded so that the data begins at a multiple of 8. */
+/** Length and header of a file with these tensors in this order, padded so that the data begins at a multiple of 8. @internal */
 export function formatHeader(
   entries: readonly EntryToWrite[],
   metadata: Readonly<Record<string, string>> | undefined,

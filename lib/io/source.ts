@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { ArgumentError, FormatError } from '../errors';
 import { describe } from '../text';
 
-/** A path, or a `file:` URL. */
-export type FilePath = string | URL;
+/** A path, or a `file:` URL. (Not named `URL`: types of Node or of the DOM may be absent.) */
+export type FilePath = string | { readonly href: string };
 
 /** The absolute path that an argument `file` names. It is settled at the call: the working directory may change later. */
 export function expectPath(op: string, file: unknown): string {

@@ -77,15 +77,14 @@ export function adamStep_<D extends DType>(
   const step = expectInteger(op, 'step', given.step, 1);
   const { firstMoment, secondMoment } = given;
   const state = expectState(op, parameter, gradient, { firstMoment, secondMoment });
-  runInPlace(adamOp, [gradient], [parameter, ...state], {
-    beta1,
-    beta2,
-    epsilon,
+  const attributes = {
+    ...{ beta1, beta2, epsilon },
     weightDecay: decoupled ? 0 : weightDecay,
     shrink: decoupled ? 1 - learningRate * weightDecay : 1,
     stepSize: learningRate / (1 - beta1 ** step),
     rootCorrection: Math.sqrt(1 - beta2 ** step),
-  });
+  };
+  runInPlace(adamOp, [gradient], [parameter, ...state], attributes, op);
 }
 
 /** The numbers of `rmspropStep_`. */
@@ -181,5 +180,5 @@ export function rmspropStep_<D extends DType>(
     ...(momentum !== 0 && { momentumBuffer }),
   });
   const attributes = { learningRate, alpha, epsilon, weightDecay, momentum };
-  runInPlace(rmspropOp(centered, momentum !== 0), [gradient], [parameter, ...state], attributes);
+  runInPlace(rmspropOp(centered, momentum !== 0), [gradient], [parameter, ...state], attributes, op);
 }

@@ -3,11 +3,14 @@ import { opNumber, run1, run2, runInPlace } from '../dispatch';
 import type { DType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { shapeText } from '../shape';
+import { type Shape, shapeText } from '../shape';
+import { record, recordAll, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
+import { batchNormGradient } from './batchNormGradient';
 import { add } from './binary';
-import { type ChannelView, expectChannels, optionalPerChannel } from './channels';
+import { type ChannelView, channelAxis, expectChannels, optionalPerChannel } from './channels';
 import { clone } from './copy';
+import { type Normalised, normGradients } from './normFormula';
 import { expectFloatTensor } from './operands';
 import type { Layout } from './spatial';
 import { rsqrt } from './unary';
@@ -41,6 +44,36 @@ const known = [
   ...['training', 'momentum', 'epsilon', 'layout'],
 ] as readonly (keyof BatchNormOptions)[];
 
+interface Recorded {
+  readonly training: boolean;
+  readonly epsilon: number;
+  readonly layout: Layout | undefined;
+}
+
+const batchNormRule = rule<Recorded>(
+  'batchNorm',
+  { keeps: 'input, weight, statistics', differentiable: true },
+  ({ gradOutputs, saved: [input, weight, mean, inverseStd], state, needs }) => {
+    const [output, byMean, byInverse] = [gradOutputs[0], gradOutputs[1] ?? null, gradOutputs[2] ?? null];
+    const { training, epsilon, layout } = state;
+    if (output === null || byMean !== null || byInverse !== null || recording(output, input, weight)) {
+      const how = { ...channelsOf(input.shape, layout), epsilon };
+      const fixed = training ? undefined : { mean, inverseStd };
+      return normGradients({ output, mean: byMean, inverseStd: byInverse }, input, weight, how, fixed, needs);
+    }
+    const chosen = { inputGrad: needs[0], weightGrad: needs[1], biasGrad: needs[2] };
+    const found = batchNormGradient(output, input, mean, inverseStd, { weight, training, layout, ...chosen });
+    return [found.input, found.weight, found.bias];
+  },
+);
+
+function channelsOf(shape: Shape, layout: Layout | undefined): Omit<Normalised, 'epsilon'> {
+  const channels = channelAxis(shape, layout);
+  const axes = shape.map((_, axis) => axis).filter((axis) => axis !== channels);
+  const parameters = shape.map((extent, axis) => (axis === channels ? extent : 1));
+  return { axes, summed: axes, statistics: parameters, parameters, own: [shape[channels]] };
+}
+
 interface Plan<D extends DType> {
   readonly input: Tensor<D>;
   readonly view: ChannelView;
@@ -50,6 +83,7 @@ interface Plan<D extends DType> {
   readonly training: boolean;
   readonly momentum: number;
   readonly epsilon: number;
+  readonly layout: Layout | undefined;
 }
 
 /** Whether two tensors have elements in common. */
@@ -96,7 +130,7 @@ function plan<D extends DType>(op: string, input: Tensor<D>, options: BatchNormO
   if (training) expectApart(op, { input, runningMean, runningVar, weight, bias });
   const running =
     runningMean === undefined || runningVar === undefined ? undefined : ([runningMean, runningVar] as const);
-  return { input, view, weight, bias, running, training, momentum, epsilon };
+  return { input, view, weight, bias, running, training, momentum, epsilon, layout: given.layout };
 }
 
 /** Mean and variance to normalise by; the batch's own are new tensors and enter the running ones. */
@@ -122,6 +156,33 @@ function normalise<D extends DType>(p: Plan<D>, mean: Tensor<D>, variance: Tenso
   return run1(normaliseOp, operands, input.dtype, input.shape, attributes);
 }
 
+interface WithStatistics<D extends DType> {
+  readonly output: Tensor<D>;
+  readonly mean: Tensor<D>;
+  readonly inverseStd: Tensor<D>;
+}
+
+function withStatistics<D extends DType>(p: Plan<D>): WithStatistics<D> {
+  return tidy(() => {
+    const [mean, variance] = statistics(p);
+    return {
+      output: normalise(p, mean, variance),
+      mean: p.training ? mean : clone(mean),
+      inverseStd: rsqrt(add(variance as AnyTensor, p.epsilon) as Tensor<D>),
+    };
+  });
+}
+
+/** What backward needs of a call, in the rule's order. */
+function kept<D extends DType>(p: Plan<D>, { mean, inverseStd }: WithStatistics<D>) {
+  const { input, weight, bias, training, epsilon, layout } = p;
+  return {
+    operands: [input, weight, bias],
+    saves: [input, weight, mean, inverseStd],
+    state: { training, epsilon, layout },
+  };
+}
+
 /**
  * Batch normalisation (Ioffe & Szegedy 2015): y = (x - mean) / sqrt(variance + epsilon) * weight + bias per channel.
  * With `training` mean and variance are those of this batch over all axes but the channels', the variance divided by
@@ -140,6 +201,14 @@ function normalise<D extends DType>(p: Plan<D>, mean: Tensor<D>, variance: Tenso
  */
 export function batchNorm<D extends DType>(input: Tensor<D>, options?: BatchNormOptions<NoInfer<D>>): Tensor<D> {
   const p = plan('batchNorm', input, options);
+  if (recording(input, p.weight, p.bias)) {
+    const found = withStatistics(p);
+    const { operands, saves, state } = kept(p, found);
+    record(batchNormRule, operands, found.output, saves, state);
+    found.mean.dispose(); // the tape has them
+    found.inverseStd.dispose();
+    return found.output;
+  }
   const [mean, variance] = statistics(p);
   const output = normalise(p, mean, variance);
   if (p.training) {
@@ -152,7 +221,7 @@ export function batchNorm<D extends DType>(input: Tensor<D>, options?: BatchNorm
 /**
  * As `batchNorm`, with the statistics that it used, which the gradient needs.
  *
- * @returns `output`, and [C] each: `mean`, `inverseStd` = 1 / sqrt(variance + epsilon).
+ * @returns `output`, and [C] each: `mean`, `inverseStd` = 1 / sqrt(variance + epsilon), copies in inference.
  * @throws As `batchNorm`.
  */
 export function batchNormWithStatistics<D extends DType>(
@@ -160,12 +229,12 @@ export function batchNormWithStatistics<D extends DType>(
   options?: BatchNormOptions<NoInfer<D>>,
 ): { output: Tensor<D>; mean: Tensor<D>; inverseStd: Tensor<D> } {
   const p = plan('batchNormWithStatistics', input, options);
-  return tidy(() => {
-    const [mean, variance] = statistics(p);
-    return {
-      output: normalise(p, mean, variance),
-      mean: p.training ? mean : clone(mean),
-      inverseStd: rsqrt(add(variance as AnyTensor, p.epsilon) as Tensor<D>),
-    };
-  });
+  const found = withStatistics(p);
+  if (recording(input, p.weight, p.bias)) {
+    const { operands, saves, state } = kept(p, found);
+    // In inference the statistics depend on nothing that has a gradient.
+    const outputs = p.training ? [found.output, found.mean, found.inverseStd] : [found.output];
+    recordAll(batchNormRule, operands, outputs, saves, state);
+  }
+  return found;
 }

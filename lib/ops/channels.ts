@@ -25,7 +25,7 @@ export function expectChannels(op: string, name: string, shape: Shape, layout: u
     const form = last ? '[N, …, C]' : '[N, C, …]';
     throw new ShapeError(`${op}: ${name} must have 2 to 5 axes ${form}, given shape ${shapeText(shape)}`);
   }
-  const axis = last ? shape.length - 1 : 1;
+  const axis = channelAxis(shape, layout);
   let outer = 1;
   let inner = 1;
   for (let i = 0; i < axis; i++) outer *= shape[i];
@@ -56,4 +56,9 @@ export function optionalPerChannel<T extends AnyTensor>(
   if (value === undefined || value === null) return undefined;
   expectPerChannel(op, input, name, value, channels);
   return value;
+}
+
+/** The axis of the channels of activations that have been checked. @internal */
+export function channelAxis(shape: Shape, layout: unknown): number {
+  return layout === 'NHWC' ? shape.length - 1 : 1;
 }

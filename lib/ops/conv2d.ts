@@ -3,45 +3,11 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, shapeText } from '../shape';
 import type { AnyTensor, Tensor } from '../tensor';
-import {
-  elu,
-  gelu,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  mish,
-  relu,
-  relu6,
-  selu,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
-} from './activation';
+import { activationNames, applyUnfused, fusedActivations } from './convActivation';
 import { type ConvKind, overTwoAxes, planKind, runConvolution } from './convKind';
-import type { Conv2dOptions, ConvActivation, ConvArguments, ConvOutputOptions } from './convPlan';
+import type { Conv2dOptions, ConvArguments, ConvOutputOptions } from './convPlan';
 import { type FusedActivation, recordConvolution } from './convRules';
 import { expectFloatTensor, expectPartner } from './operands';
-
-const activations: Readonly<Record<ConvActivation, <D extends DType>(input: Tensor<D>) => Tensor<D>>> = {
-  relu,
-  relu6,
-  leakyRelu,
-  elu,
-  selu,
-  gelu,
-  silu,
-  mish,
-  softplus,
-  sigmoid,
-  hardSigmoid,
-  hardSwish,
-  tanh,
-};
-const activationNames = Object.keys(activations) as ConvActivation[];
-
-/** Activations that the convolution applies before it writes its results, as the addon numbers them. */
-const fusedActivations: Partial<Record<ConvActivation, number>> = { relu: 1, relu6: 2 };
 
 /** A bias [filters] that goes with input and weight. @internal */
 export function expectBias(
@@ -87,12 +53,7 @@ export function convolve<D extends DType>(
   const output = runConvolution(plan, operands, fused === undefined ? undefined : { activation: fused });
   const inOp = fused === undefined ? undefined : (activation as FusedActivation);
   recordConvolution(kind, { input, weight, bias }, output, given, inOp);
-  if (activation === undefined || fused !== undefined) return output;
-  try {
-    return activations[activation](output);
-  } finally {
-    output.dispose();
-  }
+  return applyUnfused(activation, output);
 }
 
 /**

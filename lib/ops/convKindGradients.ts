@@ -27,6 +27,15 @@ export interface ConvGradients<D extends DType> {
   bias: Tensor<D> | null;
 }
 
+/** @throws ArgumentError where a gradient is given the option `activation`. @internal */
+export function refuseActivation(op: string, activation: unknown): void {
+  if (activation === undefined) return;
+  throw new ArgumentError(
+    `${op}: takes the gradient of the convolution before its activation ${describe(activation)}: apply that ` +
+      "activation's gradient to gradOutput first and leave out the option",
+  );
+}
+
 type GradientArguments = ConvArguments & ChosenGradients & { readonly activation?: unknown };
 
 function expectGradientOptions(
@@ -37,12 +46,7 @@ function expectGradientOptions(
 ): Partial<GradientArguments> {
   const names = [...kind.options, ...more] as readonly (keyof GradientArguments)[];
   const given = expectOptions<GradientArguments>(op, options, names);
-  if (given.activation !== undefined) {
-    throw new ArgumentError(
-      `${op}: takes the gradient of the convolution before its activation ${describe(given.activation)}: apply that ` +
-        "activation's gradient to gradOutput first and leave out the option",
-    );
-  }
+  refuseActivation(op, given.activation);
   return given;
 }
 

@@ -227,6 +227,29 @@ export function expectGroups(op: string, value: unknown): number {
   return value === undefined ? 1 : expectInteger(op, 'groups', value, 1, maxWindowNumber);
 }
 
+/**
+ * Checks that the channels and filters are those of so many groups.
+ *
+ * @param weightShape [K, C/groups, …].
+ * @internal
+ */
+export function checkGroups(op: string, groups: number, channels: number, inputShape: Shape, weightShape: Shape): void {
+  const [filters, channelsPerGroup] = weightShape;
+  if (channels % groups !== 0 || filters % groups !== 0) {
+    const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
+    throw new ShapeError(
+      `${op}: groups ${groups} must divide the ${count} ${what} (input ${shapeText(inputShape)}, weight ` +
+        `${shapeText(weightShape)})`,
+    );
+  }
+  if (channels !== channelsPerGroup * groups) {
+    throw new ShapeError(
+      `${op}: input ${shapeText(inputShape)} has ${channels} channels, weight ${shapeText(weightShape)} needs ` +
+        `C/groups * groups = ${channelsPerGroup} * ${groups} = ${channelsPerGroup * groups}`,
+    );
+  }
+}
+
 /** Checks shapes and window options against each other. @internal */
 export function convolutionSizes(
   op: string,
@@ -242,25 +265,8 @@ export function convolutionSizes(
   const input = activationsOf(inputShape, nhwc);
   const { batch, channels } = input;
   // A kernel has its extents where activations with channels first have them.
-  const {
-    batch: filters,
-    channels: channelsPerGroup,
-    height: kernelH,
-    width: kernelW,
-  } = activationsOf(weightShape, false);
-  if (channels % groups !== 0 || filters % groups !== 0) {
-    const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
-    throw new ShapeError(
-      `${op}: groups ${groups} must divide the ${count} ${what} (input ${shapeText(inputShape)}, weight ` +
-        `${shapeText(weightShape)})`,
-    );
-  }
-  if (channels !== channelsPerGroup * groups) {
-    throw new ShapeError(
-      `${op}: input ${shapeText(inputShape)} has ${channels} channels, weight ${shapeText(weightShape)} needs ` +
-        `C/groups * groups = ${channelsPerGroup} * ${groups} = ${channelsPerGroup * groups}`,
-    );
-  }
+  const { batch: filters, height: kernelH, width: kernelW } = activationsOf(weightShape, false);
+  checkGroups(op, groups, channels, inputShape, weightShape);
   const window = planWindow(
     op,
     { h: input.height, w: input.width },

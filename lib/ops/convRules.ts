@@ -24,6 +24,25 @@ interface Direction {
   readonly options: object;
 }
 
+/** The directions of a convolution, as its rules call them. @internal */
+export interface ConvDirections {
+  readonly name: string;
+  forward(input: AnyTensor, weight: AnyTensor, options: object): AnyTensor;
+  inputGradient(op: string, shape: Shape, weight: AnyTensor, gradOutput: AnyTensor, options: object): AnyTensor;
+  weightGradient(op: string, input: AnyTensor, shape: Shape, gradOutput: AnyTensor, options: object): AnyTensor;
+  biasGradient(op: string, gradOutput: AnyTensor, options: object): AnyTensor;
+}
+
+function directionsOf(kind: ConvKind): ConvDirections {
+  return {
+    name: kind.name,
+    forward: kind.forward,
+    inputGradient: (op, shape, weight, g, options) => inputGradient(op, kind, shape, weight, g, options),
+    weightGradient: (op, input, shape, g, options) => weightGradient(op, kind, input, shape, g, options),
+    biasGradient: (op, g, options) => biasGradient(op, kind, g, options),
+  };
+}
+
 interface ConvRules {
   readonly forward: Rule<Forward>;
   readonly input: Rule<Direction>;
@@ -33,8 +52,8 @@ interface ConvRules {
 const fusedGradients = { relu: reluGradient, relu6: relu6Gradient };
 const operands = { keeps: 'operands', differentiable: true };
 
-function makeRules(kind: ConvKind): ConvRules {
-  const { name } = kind;
+function makeRules(conv: ConvDirections): ConvRules {
+  const { name } = conv;
   const [byInput, byWeight, byBias] = [`grad.${name}Input`, `grad.${name}Weight`, `grad.${name}Bias`];
   return {
     forward: rule<Forward>(
@@ -44,29 +63,29 @@ function makeRules(kind: ConvKind): ConvRules {
         const { inputShape, weightShape, options, activation } = state;
         const g = activation === undefined ? gradOutput : fusedGradients[activation](gradOutput, output);
         return [
-          needs[0] ? inputGradient(byInput, kind, inputShape, weight, g, options) : null,
-          needs[1] ? weightGradient(byWeight, kind, input, weightShape, g, options) : null,
-          needs[2] ? biasGradient(byBias, kind, g, options) : null,
+          needs[0] ? conv.inputGradient(byInput, inputShape, weight, g, options) : null,
+          needs[1] ? conv.weightGradient(byWeight, input, weightShape, g, options) : null,
+          needs[2] ? conv.biasGradient(byBias, g, options) : null,
         ];
       },
     ),
     input: rule<Direction>(byInput, operands, ({ gradOutput: upstream, saved: [weight, g], state, needs }) => [
-      needs[0] ? weightGradient(byWeight, kind, upstream, state.shape, g, state.options) : null,
-      needs[1] ? kind.forward(upstream, weight, state.options) : null,
+      needs[0] ? conv.weightGradient(byWeight, upstream, state.shape, g, state.options) : null,
+      needs[1] ? conv.forward(upstream, weight, state.options) : null,
     ]),
     weight: rule<Direction>(byWeight, operands, ({ gradOutput: upstream, saved: [input, g], state, needs }) => [
-      needs[0] ? inputGradient(byInput, kind, state.shape, upstream, g, state.options) : null,
-      needs[1] ? kind.forward(input, upstream, state.options) : null,
+      needs[0] ? conv.inputGradient(byInput, state.shape, upstream, g, state.options) : null,
+      needs[1] ? conv.forward(input, upstream, state.options) : null,
     ]),
   };
 }
 
-const rules = new Map<ConvKind, ConvRules>();
+const rules = new Map<ConvKind | ConvDirections, ConvRules>();
 
-function rulesOf(kind: ConvKind): ConvRules {
+function rulesOf(kind: ConvKind | ConvDirections): ConvRules {
   let found = rules.get(kind);
   if (found === undefined) {
-    found = makeRules(kind);
+    found = makeRules('inputGradient' in kind ? kind : directionsOf(kind));
     rules.set(kind, found);
   }
   return found;
@@ -92,7 +111,7 @@ const crosswise = (a: AnyTensor, b: AnyTensor): (AnyTensor | null)[] => [wanted(
 
 /** Records a convolution whose output was computed. @internal */
 export function recordConvolution<D extends DType>(
-  kind: ConvKind,
+  kind: ConvKind | ConvDirections,
   operandsOf: { readonly input: Tensor<D>; readonly weight: Tensor<D>; readonly bias: Tensor<D> | null | undefined },
   output: Tensor<D>,
   options: object | undefined,
@@ -111,7 +130,7 @@ export function recordConvolution<D extends DType>(
 
 /** Records the gradient by input (of weight and g) or by weight (of input and g). @internal */
 export function recordGradient<D extends DType>(
-  kind: ConvKind,
+  kind: ConvKind | ConvDirections,
   direction: 'input' | 'weight',
   a: Tensor<D>,
   gradOutput: Tensor<D>,

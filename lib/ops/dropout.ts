@@ -4,7 +4,8 @@ import { opNumber, run1 } from '../dispatch';
 import type { DType, FloatDType } from '../dtype';
 import { reshape } from '../move';
 import { drawForSamples, expectRngState, type RngState, stateForSamples } from '../random';
-import type { Tensor } from '../tensor';
+import { record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { expectFloatTensor } from './operands';
 
 const op = opNumber('dropout');
@@ -19,16 +20,41 @@ export interface DropoutOptions {
   readonly rngState?: RngState;
 }
 
-/** `tensor` under the mask of `state`; null draws one. */
-function mask<D extends DType>(name: string, tensor: Tensor<D>, p: number, state: RngState | null): Tensor<D> {
+/** Where the mask is in the stream, and the op's other attributes. */
+type Mask = {
+  readonly seed: readonly [number, number];
+  readonly offset: number;
+  readonly threshold: number;
+  readonly scale: number;
+};
+
+// The gradient is the op itself: nothing is kept but the place of the mask.
+const dropoutRule = rule<Mask>('dropout', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+  run(gradOutput, state),
+]);
+const zeroRule = rule('dropout', { keeps: 'nothing', differentiable: true }, ({ gradOutput }) => [nothing(gradOutput)]);
+
+function run<D extends DType>(tensor: Tensor<D>, mask: Mask): Tensor<D> {
+  const output = run1(op, [tensor], tensor.dtype, tensor.shape, mask);
+  return recording(tensor) ? record(dropoutRule, [tensor], output, [], mask) : output;
+}
+
+/** Everything is dropped. */
+function nothing<D extends DType>(tensor: Tensor<D>): Tensor<D> {
   const { dtype, shape, device } = tensor;
+  const output = zeros(shape, { dtype: dtype as FloatDType, device }) as AnyTensor as Tensor<D>;
+  return recording(tensor) ? record(zeroRule, [tensor], output) : output;
+}
+
+/** `tensor` under the mask of `state`; null draws one. */
+function masked<D extends DType>(name: string, tensor: Tensor<D>, p: number, state: RngState | null): Tensor<D> {
+  const { shape, size } = tensor;
   if (p === 0) return reshape(tensor, shape);
-  if (p === 1) return zeros(shape, { dtype: dtype as FloatDType, device }) as Tensor<DType> as Tensor<D>;
-  const { seed, offset } =
-    state === null ? drawForSamples(name, shape, tensor.size) : stateForSamples(name, state, shape, tensor.size);
+  if (p === 1) return nothing(tensor);
+  const at = state === null ? drawForSamples(name, shape, size) : stateForSamples(name, state, shape, size);
   // An element is kept where 32 random bits are not below the threshold.
   const threshold = Math.min(Math.round(p * 2 ** 32), 2 ** 32 - 1);
-  return run1(op, [tensor], dtype, shape, { seed, offset, threshold, scale: 1 / (1 - p) });
+  return run(tensor, { seed: at.seed, offset: at.offset, threshold, scale: 1 / (1 - p) });
 }
 
 /**
@@ -50,7 +76,7 @@ export function dropout<D extends DType>(input: Tensor<D>, options?: DropoutOpti
   expectFinite('dropout', 'p', p, 0, 1);
   expectBoolean('dropout', 'training', training);
   const state = rngState === undefined ? null : expectRngState('dropout', 'rngState', rngState);
-  return mask('dropout', input, training ? p : 0, state);
+  return masked('dropout', input, training ? p : 0, state);
 }
 
 /**
@@ -71,5 +97,5 @@ export function dropoutGradient<D extends DType>(
   const state = expectRngState(name, 'rngState', rngState);
   const { p = 0.5 } = expectOptions(name, options, ['p']);
   expectFinite(name, 'p', p, 0, 1);
-  return mask(name, gradOutput, p, state);
+  return masked(name, gradOutput, p, state);
 }

@@ -36,6 +36,14 @@ export {
   conv1dWeightGradient as conv1dWeight,
 } from './conv1d';
 export {
+  type Conv3dGradientOptions,
+  conv3dBiasGradient as conv3dBias,
+  conv3dGradient as conv3d,
+  conv3dInputGradient as conv3dInput,
+  conv3dWeightGradient as conv3dWeight,
+  type VolumeGradientOptions,
+} from './conv3dGradients';
+export {
   type Conv2dGradientOptions,
   type ConvGradientOptions,
   conv2dBiasGradient as conv2dBias,

@@ -52,6 +52,8 @@ export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
 export { conv1d } from './conv1d';
 export { conv2d } from './conv2d';
+export { conv3d } from './conv3d';
+export type { Conv3dOptions } from './conv3dPlan';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
 export type { Conv1dOptions, Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
@@ -133,5 +135,6 @@ export {
   sqrt,
   square,
 } from './unary';
+export type { TripleOption, VolumePadding, VolumeWindowOptions } from './volumeWindow';
 export { where } from './where';
 export type { Padding, Padding1d, PairOption, WindowOptions, WindowOptions1d } from './window';

@@ -4,7 +4,9 @@ import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { expectShape, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { record, recordAll, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
+import { normGradients } from './normFormula';
 import { expectFloatTensor, expectGradientOf, expectPartner } from './operands';
 
 const ops = {
@@ -27,6 +29,33 @@ export interface LayerNormOptions<D extends DType = 'float32'> {
 }
 
 const known = ['normalizedShape', 'weight', 'bias', 'epsilon'] as const;
+
+interface Recorded {
+  readonly row: Shape;
+  readonly epsilon: number;
+}
+
+const layerNormRule = rule<Recorded>(
+  'layerNorm',
+  { keeps: 'input, weight, statistics', differentiable: true },
+  ({ gradOutputs, saved: [input, weight, mean, inverseStd], state: { row, epsilon }, needs }) => {
+    const [output, byMean, byInverse] = [gradOutputs[0], gradOutputs[1] ?? null, gradOutputs[2] ?? null];
+    if (output === null || byMean !== null || byInverse !== null || recording(output, input, weight)) {
+      const all = input.shape.map((_, axis) => axis);
+      const lead = all.length - row.length;
+      const how = {
+        ...{ axes: all.slice(lead), summed: all.slice(0, lead), parameters: row, own: row, epsilon },
+        statistics: [...input.shape.slice(0, lead), ...row.map(() => 1)],
+      };
+      return normGradients({ output, mean: byMean, inverseStd: byInverse }, input, weight, how, undefined, needs);
+    }
+    const found = layerNormGradient(output, input, mean, inverseStd, {
+      ...{ normalizedShape: row, weight },
+      ...{ inputGrad: needs[0], weightGrad: needs[1], biasGrad: needs[2] },
+    });
+    return [found.input, found.weight, found.bias];
+  },
+);
 
 /** A tensor seen as rows, each of which is normalised. */
 interface Rows {
@@ -77,8 +106,11 @@ function plan<D extends DType>(op: string, input: Tensor<D>, options: LayerNormO
   if (bias !== undefined) operands.push(bias);
   const { rows, n } = extents;
   const attributes = { rows, n, epsilon, weight: weight !== undefined, bias: bias !== undefined };
-  return { lead, operands, attributes };
+  const recorded = recording(input, weight, bias);
+  return { row, lead, weight, bias, operands, attributes, recorded };
 }
+
+type Plan<D extends DType> = ReturnType<typeof plan<D>>;
 
 /**
  * Layer normalisation (Ba, Kiros & Hinton 2016): y = (x - mean) / sqrt(variance + epsilon) * weight + bias, mean and
@@ -92,8 +124,17 @@ function plan<D extends DType>(op: string, input: Tensor<D>, options: LayerNormO
  *   DTypeError, DeviceError, ArgumentError, DisposedError.
  */
 export function layerNorm<D extends DType>(input: Tensor<D>, options?: LayerNormOptions<NoInfer<D>>): Tensor<D> {
-  const { operands, attributes } = plan('layerNorm', input, options);
-  return run1(ops.forward, operands, input.dtype, input.shape, attributes);
+  const p = plan('layerNorm', input, options);
+  if (!p.recorded) return run1(ops.forward, p.operands, input.dtype, input.shape, p.attributes);
+  const [output, mean, inverseStd] = withStatistics(p);
+  const { row, weight, bias } = p;
+  record(layerNormRule, [input, weight, bias], output, [input, weight, mean, inverseStd], {
+    row,
+    epsilon: p.attributes.epsilon,
+  });
+  mean.dispose(); // the tape has them
+  inverseStd.dispose();
+  return output;
 }
 
 /**
@@ -107,19 +148,23 @@ export function layerNormWithStatistics<D extends DType>(
   input: Tensor<D>,
   options?: LayerNormOptions<NoInfer<D>>,
 ): { output: Tensor<D>; mean: Tensor<D>; inverseStd: Tensor<D> } {
-  const { lead, operands, attributes } = plan('layerNormWithStatistics', input, options);
-  const { dtype, shape } = input;
-  const [output, mean, inverseStd] = run3(
-    ops.withStatistics,
-    operands,
-    [
-      { dtype, shape },
-      { dtype, shape: lead },
-      { dtype, shape: lead },
-    ],
-    attributes,
-  );
+  const p = plan('layerNormWithStatistics', input, options);
+  const all = withStatistics(p);
+  const [output, mean, inverseStd] = all;
+  if (p.recorded) {
+    const { row, weight, bias } = p;
+    recordAll(layerNormRule, [input, weight, bias], all, [input, weight, mean, inverseStd], {
+      row,
+      epsilon: p.attributes.epsilon,
+    });
+  }
   return { output, mean, inverseStd };
+}
+
+function withStatistics<D extends DType>({ lead, operands, attributes }: Plan<D>) {
+  const { dtype, shape } = operands[0];
+  const statistic = { dtype, shape: lead };
+  return run3(ops.withStatistics, operands, [{ dtype, shape }, statistic, statistic], attributes);
 }
 
 /** Options of `grad.layerNorm`: the forward op's, and which gradients to compute. */

@@ -2,10 +2,14 @@ import { expectFinite, expectInteger, expectOptions } from '../check';
 import { type Attributes, opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import type { Shape } from '../shape';
-import type { Tensor } from '../tensor';
-import { expectChannels } from './channels';
+import { record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
+import { add, mul, pow, sub } from './binary';
+import { channelAxis, expectChannels } from './channels';
+import { pad, slice } from './copy';
 import { expectFloatTensor, expectGradientOf } from './operands';
 import type { Layout } from './spatial';
+import { square } from './unary';
 
 const forwardOp = opNumber('localResponseNorm');
 const gradientOp = opNumber('localResponseNormGrad');
@@ -22,6 +26,46 @@ export interface LocalResponseNormOptions {
   readonly k?: number;
   /** Axes of the input; `'NCHW'`, channels second, if left out; `'NHWC'`, channels last. */
   readonly layout?: Layout;
+}
+
+const responseRule = rule<LocalResponseNormOptions>(
+  'localResponseNorm',
+  { keeps: 'input, output', differentiable: true },
+  ({ gradOutput, saved: [input, output], state }) => [
+    recording(gradOutput, input)
+      ? gradientFormula(gradOutput, input, state)
+      : localResponseNormGradient(gradOutput, input, output, state),
+  ],
+);
+
+/** Sums over windows of channels: those from `before` before an element's to `after` after it. */
+function windowSums(t: AnyTensor, axis: number, before: number, after: number): AnyTensor {
+  const { shape } = t;
+  const [low, high] = [Math.min(before, shape[axis] - 1), Math.min(after, shape[axis] - 1)];
+  const padded = pad(
+    t,
+    shape.map((_, i) => (i === axis ? [low, high] : [0, 0])),
+  );
+  const part = (first: number): AnyTensor =>
+    slice(
+      padded,
+      shape.map((_, i) => (i === axis ? first : 0)),
+      shape.map((extent, i) => (i === axis ? first + extent : extent)),
+    );
+  let total = part(0);
+  for (let first = 1; first <= low + high; first++) total = add(total, part(first));
+  return total;
+}
+
+/** The gradient in terms of other operations, for gradients of gradients. */
+function gradientFormula(g: AnyTensor, x: AnyTensor, options: LocalResponseNormOptions): AnyTensor {
+  const { size, alpha = 1e-4, beta = 0.75, k = 1, layout } = options;
+  const axis = channelAxis(x.shape, layout);
+  const [before, after] = [Math.floor(size / 2), Math.ceil(size / 2) - 1];
+  const d = add(mul(windowSums(square(x), axis, before, after), alpha / size), k);
+  const terms = mul(mul(g, x), pow(d, -beta - 1));
+  const others = mul(mul(x, windowSums(terms, axis, after, before)), (2 * alpha * beta) / size);
+  return sub(mul(g, pow(d, -beta)), others);
 }
 
 function attributesOf(op: string, shape: Shape, options: LocalResponseNormOptions): Attributes {
@@ -48,7 +92,8 @@ function attributesOf(op: string, shape: Shape, options: LocalResponseNormOption
 export function localResponseNorm<D extends DType>(input: Tensor<D>, options: LocalResponseNormOptions): Tensor<D> {
   const op = 'localResponseNorm';
   expectFloatTensor(op, 'input', input);
-  return run1(forwardOp, [input], input.dtype, input.shape, attributesOf(op, input.shape, options));
+  const output = run1(forwardOp, [input], input.dtype, input.shape, attributesOf(op, input.shape, options));
+  return recording(input) ? record(responseRule, [input], output, [input, output], { ...options }) : output;
 }
 
 /**

@@ -70,12 +70,12 @@ export function sgdStep_<D extends DType>(
         `${op}: momentum ${momentum} needs velocity, a tensor like the parameter that starts at 0`,
       );
     }
-    runInPlace(plainOp, [gradient], [parameter], { learningRate, weightDecay });
+    runInPlace(plainOp, [gradient], [parameter], { learningRate, weightDecay }, op);
     return;
   }
   expectState(op, parameter, gradient, { velocity });
   const attributes = { learningRate, momentum, dampening, weightDecay, nesterov };
-  runInPlace(momentumOp, [gradient], [parameter, velocity], attributes);
+  runInPlace(momentumOp, [gradient], [parameter, velocity], attributes, op);
 }
 
 /**
@@ -93,7 +93,7 @@ export function scale_<D extends DType>(tensor: Tensor<D>, factor: number | Tens
   const alike = { rank: 1, dims: [tensor.size], aStrides: [1], bStrides: [0] };
   if (!(factor instanceof Tensor)) {
     const scalar = expectNumber(op, 'factor', factor);
-    runInPlace(mulOp, [tensor], [tensor], { ...alike, scalar, scalarSide: 2 });
+    runInPlace(mulOp, [tensor], [tensor], { ...alike, scalar, scalarSide: 2 }, op);
     return;
   }
   expectPartner(op, 'tensor', tensor, 'factor', factor);
@@ -101,7 +101,7 @@ export function scale_<D extends DType>(tensor: Tensor<D>, factor: number | Tens
     throw new ShapeError(`${op}: factor must be a scalar, shape [], given ${shapeText(factor.shape)}`);
   }
   expectApart(op, 'tensor', tensor, 'factor', factor);
-  runInPlace(mulOp, [tensor, factor], [tensor], { ...alike, scalar: 0, scalarSide: 0 });
+  runInPlace(mulOp, [tensor, factor], [tensor], { ...alike, scalar: 0, scalarSide: 0 }, op);
 }
 
 /** target += term, in place: tensors of one float type, device and shape, which share all of their memory or none. @internal */
@@ -112,7 +112,7 @@ export function accumulate_<D extends DType>(target: Tensor<D>, term: Tensor<NoI
   expectSameShape(op, 'term', term, target.shape, 'as target');
   if (target._offset !== term._offset || !overlap(target, term)) expectApart(op, 'target', target, 'term', term);
   const attributes = { rank: 1, dims: [target.size], aStrides: [1], bStrides: [1], scalar: 0, scalarSide: 0 };
-  runInPlace(addOp, [target, term], [target], attributes);
+  runInPlace(addOp, [target, term], [target], attributes, op);
 }
 
 /** tensor = minimum(maximum(tensor, low), high), in place, of a float tensor that has been checked. @internal */

@@ -12,7 +12,7 @@ import { div, sub } from './binary';
 import { repeatedAxes } from './broadcast';
 import { expand, permute } from './copy';
 import { expectFloatTensor, numberTypes } from './operands';
-import { extremumGradient, meanGradient, sumGradient, varianceGradient } from './reduceGradients';
+import { extremumGradient, meanGradient, sumGradient, sumSquaresGradient, varianceGradient } from './reduceGradients';
 import { square } from './unary';
 
 const ops = {
@@ -116,6 +116,11 @@ const sumRule = rule<Reduced>('sum', { keeps: 'nothing', differentiable: true },
 const meanRule = rule<Reduced>('mean', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
   meanGradient(gradOutput, state.shape, state.options),
 ]);
+const sumSquaresRule = rule(
+  'sumSquares',
+  { keeps: 'input', differentiable: true },
+  ({ gradOutput, saved: [input] }) => [sumSquaresGradient(gradOutput, input)],
+);
 const sumToRule = rule<Shape>('grad.sumTo', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
   expand(gradOutput, state),
 ]);
@@ -162,7 +167,8 @@ export function sum<D extends DType>(input: Tensor<D>, options?: ReduceOptions):
  */
 export function sumSquares<D extends DType>(input: Tensor<D>): Tensor<D> {
   expectFloatTensor('sumSquares', 'input', input);
-  return run1(ops.sumSquares, [input], input.dtype, [], { outer: 1, n: input.size, inner: 1 });
+  const output = run1(ops.sumSquares, [input], input.dtype, [], { outer: 1, n: input.size, inner: 1 });
+  return recording(input) ? record(sumSquaresRule, [input], output, [input]) : output;
 }
 
 /**

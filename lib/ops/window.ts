@@ -114,14 +114,16 @@ function parsePadding(op: string, value: unknown, form = twoAxes): Sides | 'same
   };
 }
 
-/** What the message of a failed window shows beside the formula, for example `input [1, 3, 5, 5]`. */
-type Context = () => string;
+/** What the message of a failed window shows beside the formula, for example `input [1, 3, 5, 5]`. @internal */
+export type Context = () => string;
 
 /**
  * The one formula of window geometry: output = floor((in + before + after - dilation*(kernel - 1) - 1) / stride) + 1.
  * Input and kernel are positive and int32.
+ *
+ * @internal
  */
-function axisWindow(
+export function axisWindow(
   op: string,
   name: string,
   input: number,
@@ -141,7 +143,8 @@ function axisWindow(
     after = total - before;
     if (after > maxWindowNumber) {
       throw new ShapeError(
-        `${op}: padding 'same' needs ${total} rows or columns of padding along the ${name}, each side is limited to ` +
+        `${op}: padding 'same' needs ${total} ${name === 'depth' ? 'planes' : 'rows or columns'} of padding along the ` +
+          `${name}, each side is limited to ` +
           `2^31 - 1 = ${maxWindowNumber} (${context()})`,
       );
     }

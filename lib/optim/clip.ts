@@ -8,6 +8,7 @@ import { accumulate_, clampInPlace, scale_ } from '../ops/optim';
 import { sumSquares } from '../ops/reduce';
 import { sqrt } from '../ops/unary';
 import { tidy } from '../scope';
+import { noGrad } from '../tape/noGrad';
 import type { AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { elementsOf, expectParameters } from './groups';
@@ -16,6 +17,9 @@ interface Gradient {
   readonly name: string;
   readonly tensor: AnyTensor;
 }
+
+/** Without tape, and with nothing left but the result. */
+const within = <T>(fn: () => T): T => noGrad(() => tidy(fn));
 
 /** The parameters, checked, and their distinct gradients. */
 function read(op: string, given: Iterable<AnyTensor>): { parameters: AnyTensor[]; gradients: Gradient[] } {
@@ -59,7 +63,7 @@ export function clipGradNorm<D extends DType>(parameters: Iterable<Tensor<D>>, m
     const { dtype, device } = all[0];
     return zeros([], { dtype: dtype as FloatDType, device }) as AnyTensor as Tensor<D>;
   }
-  return tidy(() => {
+  return within(() => {
     const squares = sumSquares(first.tensor);
     for (const { tensor } of others) accumulate_(squares, sumSquares(tensor));
     const norm = sqrt(squares);
@@ -81,5 +85,7 @@ export function clipGradNorm<D extends DType>(parameters: Iterable<Tensor<D>>, m
 export function clipGradValue(parameters: Iterable<AnyTensor>, limit: number): void {
   const { gradients } = read('clipGradValue', parameters);
   expectFinite('clipGradValue', 'limit', limit, 0);
-  for (const { tensor } of gradients) clampInPlace(tensor, -limit, limit);
+  noGrad(() => {
+    for (const { tensor } of gradients) clampInPlace(tensor, -limit, limit);
+  });
 }

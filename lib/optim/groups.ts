@@ -39,6 +39,15 @@ export function expectParameters(op: string, name: string, values: readonly unkn
   }
 }
 
+/** An operation's result is computed anew in each run: what a step writes into it would be lost. */
+function expectLeaves(op: string, name: string, tensors: readonly AnyTensor[]): void {
+  const i = tensors.findIndex(({ _source }) => _source !== null);
+  if (i < 0) return;
+  throw new ArgumentError(
+    `${op}: ${name}[${i}] is the result of ${tensors[i]._source?.node.rule.op} on tensors that require grad, and no parameter`,
+  );
+}
+
 /**
  * The groups of an optimiser, of which tensors alone make one. No tensor may appear twice.
  *
@@ -65,6 +74,7 @@ export function readGroups<S extends OptimizerSettings>(
     const inner = grouped ? `parameters[${i}].parameters` : 'parameters';
     const tensors = elementsOf<unknown>(op, inner, parameters as Iterable<AnyTensor>, 'tensors');
     expectParameters(op, inner, tensors);
+    expectLeaves(op, inner, tensors);
     const settings = { ...defaults, ...definedOf(own) } as S;
     check(path, settings);
     return { ...settings, parameters: Object.freeze(tensors) } as ParameterGroup<S>;

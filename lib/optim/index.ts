@@ -3,9 +3,9 @@ export { Adam, type AdamSettings, AdamW } from './adam';
 export { clipGradNorm, clipGradValue } from './clip';
 export type { OptimizerParameters, OptimizerSettings, ParameterGroup, ParameterGroupOptions } from './groups';
 export { Optimizer } from './optimizer';
-export { type PlateauOptions, type PlateauState, ReduceOnPlateau } from './plateau';
+export { type PlateauOptions, type PlateauValues, ReduceOnPlateau } from './plateau';
 export { RMSprop, type RmspropSettings } from './rmsprop';
-export { LrScheduler, type LrSchedulerState } from './scheduler';
+export { LrScheduler, type LrSchedulerValues, type SchedulerState } from './scheduler';
 export {
   constantLr,
   cosineLr,

@@ -1,5 +1,6 @@
 import { expectOptions, expectTensor } from '../check';
 import { ArgumentError, DisposedError } from '../errors';
+import { noGrad } from '../tape/noGrad';
 import type { AnyTensor } from '../tensor';
 import { describe } from '../text';
 import { definedOf, type OptimizerParameters, type OptimizerSettings, type ParameterGroup, readGroups } from './groups';
@@ -49,7 +50,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
   /** Throws ArgumentError unless the settings of a group are right; `op` begins the message. */
   protected abstract check(op: string, settings: S): void;
 
-  /** Updates one parameter in place. `state.step` counts the steps before this one. */
+  /** Updates one parameter in place, within `noGrad()`. `state.step` counts the steps before this one. */
   protected abstract update(parameter: AnyTensor, gradient: AnyTensor, settings: S, state: ParameterState): void;
 
   /**
@@ -75,10 +76,12 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
         work.push([gradient, group, state]);
       }
     }
-    for (const [gradient, group, state] of work) {
-      this.update(state.parameter, gradient, group, state);
-      state.step++;
-    }
+    noGrad(() => {
+      for (const [gradient, group, state] of work) {
+        this.update(state.parameter, gradient, group, state);
+        state.step++;
+      }
+    });
   }
 
   /** Disposes the parameters' gradients and sets them to null. */
@@ -123,7 +126,7 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     expectSavedBy(op, state, this.name);
     const groups = expectList(op, 'values.groups', state.values.groups, this.groups.length);
     const settings = groups.map((saved, g) => this.#expectSettings(op, saved, g));
-    const copies = copySaved(op, state, this.#states, this.#stateNames);
+    const copies = noGrad(() => copySaved(op, state, this.#states, this.#stateNames));
     for (const [g, group] of this.groups.entries()) Object.assign(group, settings[g]);
     for (const [i, { step, tensors }] of copies.entries()) this.#states[i].replace(step, tensors);
   }

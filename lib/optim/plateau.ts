@@ -1,7 +1,7 @@
 import { expectFinite, expectInteger, expectNumber, expectOneOf, expectOptions } from '../check';
 import { expectShare } from '../ops/inPlace';
 import type { Optimizer } from './optimizer';
-import { expectOptimizer } from './scheduler';
+import { expectOptimizer, type SchedulerState, valuesOf } from './scheduler';
 
 /** Options of `ReduceOnPlateau`. */
 export interface PlateauOptions {
@@ -23,8 +23,8 @@ export interface PlateauOptions {
   readonly epsilon?: number;
 }
 
-/** State of a `ReduceOnPlateau`: plain values that survive JSON. */
-export interface PlateauState {
+/** What `stateDict()` of a `ReduceOnPlateau` has as `values`: plain values that survive JSON. */
+export interface PlateauValues {
   /** Best metric so far; infinities are text, since JSON has none. */
   readonly best: number | 'Infinity' | '-Infinity';
   /** Steps without improvement since the best one or the last reduction. */
@@ -109,10 +109,10 @@ export class ReduceOnPlateau {
   }
 
   /** What a scheduler with the same options needs to continue; learning rates are in the optimiser's state. */
-  stateDict(): PlateauState {
+  stateDict(): SchedulerState<PlateauValues> {
     const best = this.#best;
     const saved = Number.isFinite(best) ? best : best > 0 ? 'Infinity' : '-Infinity';
-    return { best: saved, badSteps: this.#badSteps, cooldown: this.#cooldown };
+    return { tensors: {}, values: { best: saved, badSteps: this.#badSteps, cooldown: this.#cooldown } };
   }
 
   /**
@@ -120,9 +120,9 @@ export class ReduceOnPlateau {
    *
    * @throws ArgumentError when the state is none.
    */
-  loadStateDict(state: PlateauState): void {
+  loadStateDict(state: SchedulerState<PlateauValues>): void {
     const op = 'ReduceOnPlateau.loadStateDict';
-    const { best, badSteps, cooldown } = (state ?? {}) as Partial<PlateauState>;
+    const { best, badSteps, cooldown } = valuesOf(op, state);
     const infinite = best === 'Infinity' || best === '-Infinity';
     const checked = infinite ? Number(best) : expectFinite(op, 'best', best);
     const counts = [expectInteger(op, 'badSteps', badSteps, 0), expectInteger(op, 'cooldown', cooldown, 0)];

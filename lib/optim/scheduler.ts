@@ -4,12 +4,27 @@ import { describe } from '../text';
 import { Optimizer } from './optimizer';
 import { expectSchedule, type Schedule } from './schedules';
 
-/** State of an `LrScheduler`: plain numbers that survive JSON. */
-export interface LrSchedulerState {
+/** What `stateDict()` of an `LrScheduler` has as `values`: plain numbers that survive JSON. */
+export interface LrSchedulerValues {
   /** Calls of `step()`. */
   readonly steps: number;
   /** Learning rate of each group where the schedule's factor is 1. */
   readonly baseLearningRates: readonly number[];
+}
+
+/** The state of a scheduler: plain values that survive JSON, and no tensors. */
+export interface SchedulerState<V> {
+  readonly tensors: Readonly<Record<string, never>>;
+  readonly values: V;
+}
+
+/** The values of a scheduler's state, of which nothing else is known yet. @internal */
+export function valuesOf<V extends object>(op: string, state: SchedulerState<V>): Partial<V> {
+  const values: unknown = (state as Partial<SchedulerState<V>> | null | undefined)?.values;
+  if (typeof values !== 'object' || values === null) {
+    throw new ArgumentError(`${op}: state must be an object with values, given ${describe(state)}`);
+  }
+  return values as Partial<V>;
 }
 
 /** @internal */
@@ -61,8 +76,8 @@ export class LrScheduler {
   }
 
   /** What a scheduler of the same schedule needs to continue. */
-  stateDict(): LrSchedulerState {
-    return { steps: this.#steps, baseLearningRates: [...this.#bases] };
+  stateDict(): SchedulerState<LrSchedulerValues> {
+    return { tensors: {}, values: { steps: this.#steps, baseLearningRates: [...this.#bases] } };
   }
 
   /**
@@ -70,9 +85,9 @@ export class LrScheduler {
    *
    * @throws ArgumentError when the state is not of an optimiser with as many groups.
    */
-  loadStateDict(state: LrSchedulerState): void {
+  loadStateDict(state: SchedulerState<LrSchedulerValues>): void {
     const op = 'LrScheduler.loadStateDict';
-    const { steps, baseLearningRates: bases } = (state ?? {}) as Partial<LrSchedulerState>;
+    const { steps, baseLearningRates: bases } = valuesOf(op, state);
     const groups = this.#bases.length;
     if (!Array.isArray(bases) || bases.length !== groups) {
       throw new ArgumentError(

@@ -3,6 +3,7 @@
 // lets go of what it saved right then, unless the graph is retained.
 import { GraphError, UnsupportedError } from '../errors';
 import { add } from '../ops/binary';
+import { accumulate_ } from '../ops/optim';
 import { keep, tidy } from '../scope';
 import { shapeText } from '../shape';
 import type { AnyTensor } from '../tensor';
@@ -94,10 +95,7 @@ class Walk {
 
   /** The sum of two gradients; both are used up. */
   private sum(a: AnyTensor, b: AnyTensor): AnyTensor {
-    const total = withRecording(this.options.createGraph, () => add(a, b));
-    a.dispose();
-    b.dispose();
-    return total;
+    return sumOf(a, b, this.options.createGraph);
   }
 
   run(): void {
@@ -136,6 +134,16 @@ class Walk {
     }
     for (const gradient of this.results.values()) gradient.dispose();
   }
+}
+
+/** The sum of two gradients, which are used up: written over the first where nobody else sees its memory. */
+function sumOf(a: AnyTensor, b: AnyTensor, createGraph: boolean): AnyTensor {
+  const inPlace = !createGraph && !a._shared();
+  if (inPlace) withRecording(false, () => accumulate_(a, b));
+  const total = inPlace ? a : withRecording(createGraph, () => add(a, b));
+  if (!inPlace) a.dispose();
+  b.dispose();
+  return total;
 }
 
 /** Another handle on the same values, as far as the tape knows an operation of its own. */
@@ -250,10 +258,7 @@ function deposit(tensor: AnyTensor, gradient: AnyTensor, createGraph: boolean): 
     tensor._grad = keep(own);
     return;
   }
-  const total = withRecording(createGraph, () => add(before, gradient));
-  before.dispose();
-  gradient.dispose();
-  tensor._grad = keep(total);
+  tensor._grad = keep(sumOf(before, gradient, createGraph));
 }
 
 /** Backward from `root` into the `.grad` of every leaf. Takes over `gradient`. @internal */

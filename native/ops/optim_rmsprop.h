@@ -18,7 +18,7 @@ struct RmspropAttrs {
   double momentum;
 };
 
-template <class T, bool kCentered, bool kMomentum>
+template <class T, bool kCentered>
 struct RmspropBody {
   using Element = T;
   static constexpr bool kOverlap = false;
@@ -26,7 +26,7 @@ struct RmspropBody {
   T* parameter;
   T* square;
   T* average;  // null unless kCentered
-  T* buffer;   // null unless kMomentum
+  T* buffer;   // null without momentum
   T learningRate;
   T alpha;
   T weight;  // 1 - alpha
@@ -50,7 +50,7 @@ struct RmspropBody {
       spread = select(spread < T(0), T(0), spread);
     }
     const auto q = sqrt(spread) + epsilon;
-    if constexpr (kMomentum) {
+    if (buffer != nullptr) {
       const auto b = p.load(buffer + at) * momentum + d / q;
       p.store(buffer + at, b);
       p.store(parameter + at, w - b * learningRate);
@@ -73,7 +73,7 @@ struct RmspropStep {
   static constexpr double flops = 30;
 
   template <class T>
-  static RmspropBody<T, kCentered, kMomentum> body(const OpCall& call, const Attrs& a) {
+  static RmspropBody<T, kCentered> body(const OpCall& call, const Attrs& a) {
     return {gradient_of<T>(call),
             output_of<T>(call, 0),
             output_of<T>(call, 1),

@@ -46,19 +46,29 @@ RECEPTIVE_FN Pack<T, N> lerp(Pack<T, N> a, Pack<T, N> b, T weight) {
   return b - (b - a) * (T(1) - weight);
 }
 
+// Out of line, since steps of several names share a body.
+template <class X, class Body>
+__attribute__((noinline)) void run_step(X& executor, std::int64_t size, const Body& body) {
+  executor.rows(1, size, body);
+}
+
+// What depends on no step, so that there is one copy of it.
+struct InPlace {
+  static constexpr int minInputs = 1, maxInputs = 1;
+  static const char* check(const OpCall& call) { return check_in_place(call); }
+};
+
 // (gradient) -> parameter, state in place
 template <class X, class S>
-struct OptimStep : S {
-  static constexpr int minInputs = 1, maxInputs = 1;
-
-  static const char* check(const OpCall& call) { return check_in_place(call); }
+struct OptimStep : S, InPlace {
   static Cost cost(const OpCall& call) {
     const auto size = static_cast<double>(call.outputs[0].size);
     return {S::flops * size, (1 + 2 * S::outputs) * size * static_cast<double>(element_bytes(call.outputs[0].dtype))};
   }
   static void run(X& executor, const OpCall& call) {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
-      executor.rows(1, call.outputs[0].size, S::template body<decltype(tag)>(call, attrs_of<typename S::Attrs>(call)));
+      const auto body = S::template body<decltype(tag)>(call, attrs_of<typename S::Attrs>(call));
+      run_step(executor, call.outputs[0].size, body);
     });
   }
 };

@@ -2,7 +2,8 @@
 //
 // sum: float types in their own type (blocked accumulation, see cpu/fold.h); int32, uint8 and boolean give int32 and
 // wrap.
-//   n = 0 gives 0. sumSquares: float types, likewise, of each element times itself. mean: float types; n = 0 gives NaN.
+//   n = 0 gives 0. sumSquares: float types, likewise, of each element times itself; inner is 1.
+//   mean: float types; n = 0 gives NaN.
 // max, min: the dtype of x. NaN wins, as in NumPy. argmax, argmin: int32, the first position of the extreme; the first
 // NaN wins.
 //   n = 0 has no answer and is refused.
@@ -49,6 +50,7 @@ struct ReduceBase {
 template <class T, class A, class Out, bool kSquares = false>
 struct SumBody {
   using Element = A;
+  static constexpr bool kLine = kSquares;
   template <int N>
   struct State {
     Pack<A, N> sum;
@@ -122,6 +124,7 @@ struct SumSquaresOp : ReduceBase<X> {
     const DType in = call.inputs[0].dtype;
     if (!is_float(in)) return "only float32 and float64";
     if (call.outputs[0].dtype != in) return "the output's dtype does not fit";
+    if (attrs_of<ReduceAttrs>(call).inner != 1) return "inner is not 1";
     return ReduceBase<X>::check_extents(call);
   }
   static std::int64_t workspace(const OpCall& call, int threads) {

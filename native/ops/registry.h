@@ -24,4 +24,5 @@
   X(optim, Optim)                           \
   X(matmul, Matmul)                         \
   X(conv2d, Conv2d)                         \
+  X(conv3d, Conv3d)                         \
   X(pool, Pool)

@@ -167,7 +167,7 @@ void check_refusals() {
 
 int main() {
   check_refusals();
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < harness::problems(300); ++i) {
     const std::int64_t inner = draw(0, 2) == 0 ? 1 : draw(1, 150);
     Problem p{draw(1, 4), draw(1, 20), draw(1, 40), inner, draw(0, 1) == 1, -1, static_cast<int>(draw(1, 3))};
     if (i % 3 == 0) p.bad = draw(0, p.indices() - 1);
@@ -176,7 +176,7 @@ int main() {
   for (const std::int64_t inner : {1, 33, 1024}) {  // on several threads
     for (const bool each : {false, true}) check_problem(Problem{3, 50, 140000 / inner, inner, each, -1, 3});
   }
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < harness::problems(200); ++i) {
     const std::int64_t n = draw(1, 300), k = draw(0, 1) == 0 ? draw(0, n) : draw(0, std::min<std::int64_t>(n, 6));
     const std::int64_t outer = draw(1, 5), inner = draw(0, 1) == 0 ? 1 : draw(1, 9);
     const bool largest = draw(0, 1) == 1;

@@ -13,7 +13,7 @@ import { fill, map, type NdArray, ndarray, permute, sizeOf } from '../reference/
 import { expectClose, expectEqual, expectSame } from '../support/compare';
 import { describeContract } from '../support/contract';
 import { describeOnDevices, floatDTypes } from '../support/devices';
-import { expectThrows } from '../support/errors';
+import { type ErrorName, expectThrows } from '../support/errors';
 import { expectGradient, weightedSum } from '../support/finiteDifferences';
 import { type FloatDType, Random } from '../support/random';
 import { type AnyTensor, evaluate, read, toTensor } from '../support/tensors';
@@ -356,14 +356,14 @@ describeOnDevices('batchNorm', () => {
       runningMean.copy_(runningVar);
       return { before: first, after: { mean, inverseStd } };
     });
-    expectSame(after.mean, before);
+    expectSame(after.mean, before as unknown as typeof after.mean);
     expectClose(after.inverseStd, ndarray([2], [0.5, 1 / 3]), { dtype: 'float32' });
   });
 
   it('refuses what does not fit', () => {
     const t = (shape: number[], dtype: FloatDType = 'float32') => toTensor(ndarray(shape), dtype) as AnyTensor;
     const running = () => ({ runningMean: t([3]), runningVar: t([3]) });
-    const cases: [string, RegExp, () => unknown][] = [
+    const cases: [ErrorName, RegExp, () => unknown][] = [
       ['ShapeError', /input/, () => batchNorm(t([3]), options({ training: true }))],
       ['ShapeError', /input/, () => batchNorm(t([1, 3, 1, 1, 1, 1]), options({ training: true }))],
       ['ShapeError', /one value per channel/, () => batchNorm(t([1, 3, 1, 1]), options({ training: true }))],

@@ -13,7 +13,7 @@ import { map, type NdArray, ndarray, sizeOf } from '../reference/ndarray';
 import { expectClose, expectEqual, expectSame } from '../support/compare';
 import { describeContract } from '../support/contract';
 import { describeOnDevices, floatDTypes } from '../support/devices';
-import { expectThrows } from '../support/errors';
+import { type ErrorName, expectThrows } from '../support/errors';
 import { expectGradient, weightedSum } from '../support/finiteDifferences';
 import { Random } from '../support/random';
 import { type AnyTensor, evaluate, toTensor } from '../support/tensors';
@@ -198,7 +198,7 @@ describeOnDevices('layerNorm', () => {
     const t = (shape: number[], dtype: 'float32' | 'float64' = 'float32') =>
       toTensor(ndarray(shape), dtype) as AnyTensor;
     const x = () => t([2, 3, 4]);
-    const cases: [string, RegExp, () => unknown][] = [
+    const cases: [ErrorName, RegExp, () => unknown][] = [
       ['ShapeError', /scalar/, () => layerNorm(t([]))],
       ['ShapeError', /normalizedShape \[3\].*\[2, 3, 4\]/, () => layerNorm(x(), options({ normalizedShape: 3 }))],
       ['ShapeError', /normalizedShape/, () => layerNorm(x(), options({ normalizedShape: [] }))],

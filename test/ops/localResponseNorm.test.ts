@@ -6,7 +6,7 @@ import { type NdArray, ndarray, permute } from '../reference/ndarray';
 import { expectClose, expectSame } from '../support/compare';
 import { describeContract } from '../support/contract';
 import { describeOnDevices, floatDTypes } from '../support/devices';
-import { expectThrows } from '../support/errors';
+import { type ErrorName, expectThrows } from '../support/errors';
 import { expectGradient, weightedSum } from '../support/finiteDifferences';
 import { Random } from '../support/random';
 import { type AnyTensor, evaluate, toTensor } from '../support/tensors';
@@ -156,7 +156,7 @@ describeOnDevices('localResponseNorm', () => {
   it('refuses what does not fit', () => {
     const t = (shape: number[]) => toTensor(ndarray(shape)) as AnyTensor;
     const call = (o: unknown, shape = [2, 3]) => localResponseNorm(t(shape), o as LocalResponseNormOptions);
-    const cases: [string, RegExp, () => unknown][] = [
+    const cases: [ErrorName, RegExp, () => unknown][] = [
       ['ArgumentError', /size/, () => call(undefined)],
       ['ArgumentError', /size/, () => call({ size: 0 })],
       ['ArgumentError', /size/, () => call({ size: 1.5 })],

@@ -149,20 +149,18 @@ describe('schedulers', () => {
     scheduler.step();
     expectThrows(() => scheduler.step(), 'ArgumentError', /^LrScheduler\.step: schedule\(2\)/);
     expect([scheduler.steps, ...rates()]).toEqual([1, 0, 0]);
-    for (const [state, message] of [
-      [undefined, /baseLearningRates/],
+    for (const [values, message] of [
+      [undefined, /state must be an object with values/],
+      [{}, /baseLearningRates/],
       [{ steps: 1, baseLearningRates: [1] }, /baseLearningRates must be 2/],
       [{ steps: 1, baseLearningRates: [1, -1] }, /baseLearningRates\[1\]/],
       [{ steps: -1, baseLearningRates: [1, 1] }, /steps/],
       [{ baseLearningRates: [1, 1] }, /steps/],
     ] as const) {
-      expectThrows(
-        () => scheduler.loadStateDict(state as never),
-        'ArgumentError',
-        /LrScheduler\.loadStateDict/,
-        message,
-      );
+      const load = (): void => scheduler.loadStateDict({ tensors: {}, values } as never);
+      expectThrows(load, 'ArgumentError', /LrScheduler\.loadStateDict/, message);
     }
+    expectThrows(() => scheduler.loadStateDict(undefined as never), 'ArgumentError', /state must be an object/);
     expect([scheduler.steps, ...rates()]).toEqual([1, 0, 0]);
   });
 
@@ -244,18 +242,14 @@ describe('schedulers', () => {
       }
       const scheduler = new ReduceOnPlateau(optimizer);
       expectThrows(() => scheduler.step('1' as never), 'ArgumentError', /^ReduceOnPlateau\.step: metric/);
-      for (const [state, message] of [
-        [null, /best/],
+      for (const [values, message] of [
+        [null, /state must be an object with values/],
         [{ best: 'x', badSteps: 0, cooldown: 0 }, /best/],
         [{ best: 1, badSteps: -1, cooldown: 0 }, /badSteps/],
         [{ best: 1, badSteps: 0, cooldown: null }, /cooldown/],
       ] as const) {
-        expectThrows(
-          () => scheduler.loadStateDict(state as never),
-          'ArgumentError',
-          /^ReduceOnPlateau\.loadStateDict/,
-          message,
-        );
+        const load = (): void => scheduler.loadStateDict({ tensors: {}, values } as never);
+        expectThrows(load, 'ArgumentError', /^ReduceOnPlateau\.loadStateDict/, message);
       }
       expect(scheduler.best).toBe(Number.POSITIVE_INFINITY);
     });

@@ -18,6 +18,7 @@ export const devices = ['cpu'];
 const x = [1, 2, 5, 4]; // input of window ops
 const w = [3, 2, 3, 2]; // 3 filters of 3x2
 const y = [1, 3, 3, 3]; // their output
+const volume = { x: [1, 2, 4, 5, 4], w: [3, 2, 2, 3, 2], y: [1, 3, 3, 3, 3] };
 const pool = { kernelSize: [2, 3], stride: [2, 1] };
 const pooled = [1, 2, 2, 2];
 const [x1, w1, y1] = [
@@ -38,6 +39,17 @@ const window = [
       conv2dInput: (t, r) => r.grad.conv2dInput(x, t(w), t(y)),
       conv2dWeight: (t, r) => r.grad.conv2dWeight(t(x), w, t(y)),
       conv2dBias: (t, r) => r.grad.conv2dBias(t(y)),
+    },
+  },
+  {
+    name: 'conv3d',
+    dtypes: floats,
+    call: (t, r) => r.conv3d(t(volume.x), t(volume.w), { bias: t([3]) }),
+    gradients: {
+      conv3d: (t, r) => Object.values(r.grad.conv3d(t(volume.y), t(volume.x), t(volume.w), { biasGrad: true })),
+      conv3dInput: (t, r) => r.grad.conv3dInput(volume.x, t(volume.w), t(volume.y)),
+      conv3dWeight: (t, r) => r.grad.conv3dWeight(t(volume.x), volume.w, t(volume.y)),
+      conv3dBias: (t, r) => r.grad.conv3dBias(t(volume.y)),
     },
   },
   {
@@ -168,7 +180,7 @@ const normalisation = [
   {
     name: 'dropout',
     dtypes: floats,
-    call: (t, r) => r.dropout(t([2, 3])),
+    call: (t, r) => r.dropout(t([2, 3]), { rngState: { seed: [1, 2], offset: 0 } }),
     gradients: { dropout: (t, r) => r.grad.dropout(t([2, 3]), r.getRngState()) },
   },
 ];
@@ -438,7 +450,7 @@ export const families = [
 export const notOps = new Set([
   ...['tensor', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'rand', 'randn', 'randint'],
   ...['manualSeed', 'getRngState', 'setRngState', 'withSampleRange', 'tidy', 'keep', 'profile', 'chromeTrace'],
-  ...['synchronize'],
+  ...['synchronize', 'noGrad', 'gradients', 'customGradient', 'checkpoint'],
   ...['devices', 'getDefaultDevice', 'setDefaultDevice', 'withDevice', 'getNumThreads', 'setNumThreads'],
   ...['getMatmulPrecision', 'setMatmulPrecision', 'memoryStats', 'setMemoryLimit', 'emptyCache', 'resetPeakMemory'],
   ...['convOutputSize', 'convAlgorithms', 'convSearchResults', 'loadConvSearchResults', 'clearConvSearchResults'],

@@ -48,6 +48,20 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
   };
   const anyConvolution = (byWeight) => (chance(0.3) ? special(byWeight) : convolution());
 
+  // The window fits, whatever the padding and dilation.
+  const volumes = () => {
+    const groups = pick([1, 1, 2]);
+    const [c, k] = [groups * integer(1, 3), groups * integer(1, 3)];
+    const [input, kernel] = [
+      [integer(2, 4), integer(5, 7), integer(4, 8)],
+      [integer(1, 2), integer(1, 3), integer(1, 2)],
+    ];
+    const { stride, padding } = { stride: 1, padding: 0, ...maybe({ stride: pick([1, 2]), padding: pick([0, 1, 2]) }) };
+    const output = input.map((extent, i) => Math.floor((extent + 2 * padding - kernel[i]) / stride) + 1);
+    const [n, options] = [integer(0, 2), { groups, stride: [stride, stride, stride], padding }];
+    return { x: [n, c, ...input], w: [k, c / groups, ...kernel], y: [n, k, ...output], options };
+  };
+
   // A convolution along one axis, and a transposed one.
   const line = () => {
     const groups = pick([1, 1, 2]);
@@ -143,6 +157,10 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     conv2d: () => {
       const { x, w, options } = anyConvolution(false);
       return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]) }) }];
+    },
+    conv3d: () => {
+      const { x, w, options } = volumes();
+      return [tensor(x), tensor(w), { ...options, ...maybe({ bias: tensor([w[0]]), padding: 'same' }) }];
     },
     conv1d: () => {
       const { x, w, options } = line();
@@ -270,6 +288,13 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     devices: () => [],
     tidy: () => [() => anyTensor().clone()],
     keep: () => [anyTensor()],
+    noGrad: () => [() => anyTensor().clone()],
+    checkpoint: () => [(x) => x.clone(), anyTensor()],
+    customGradient: () => [(_save, x) => x.clone(), (g) => g],
+    gradients: () => {
+      const leaf = Object.assign(tensor([], 'float32'), { requiresGrad: true });
+      return [leaf, [leaf]];
+    },
     withDevice: () => ['cpu', () => anyTensor().clone()],
     // Where its work fails a profile has no result, and a tensor within it would be left to the garbage collector.
     profile: () => [() => anyTensor().clone().dispose()],
@@ -299,6 +324,19 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     conv2dBias: () => [tensor([2, 4, 4, 4]), {}],
     conv2d: () => {
       const { x, w, y, options } = anyConvolution(true);
+      return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5), biasGrad: false }) }];
+    },
+    conv3dInput: () => {
+      const { x, w, y, options } = volumes();
+      return [x, tensor(w), tensor(y), options];
+    },
+    conv3dWeight: () => {
+      const { x, w, y, options } = volumes();
+      return [tensor(x), w, tensor(y), options];
+    },
+    conv3dBias: () => [tensor([2, 4, 2, 3, 4])],
+    conv3d: () => {
+      const { x, w, y, options } = volumes();
       return [tensor(y), tensor(x), tensor(w), { ...options, ...maybe({ inputGrad: chance(0.5), biasGrad: false }) }];
     },
     conv1dInput: () => {
