@@ -10,7 +10,7 @@ import {
   saveCheckpoint,
   saveSafetensors,
 } from 'receptive/io';
-import { Adam, SGD } from 'receptive/optim';
+import { Adam, exponentialLr, LrScheduler, SGD } from 'receptive/optim';
 import { describe, expect, it } from 'vitest';
 import { describeOnDevices } from '../support/devices';
 import { expectThrows } from '../support/errors';
@@ -86,7 +86,7 @@ describeOnDevices('saveCheckpoint and loadCheckpoint', (device) => {
   });
 
   it('continue a training bit for bit', async () => {
-    const start = (): { model: Model; optimizer: Adam } => {
+    const start = (): { model: Model; optimizer: Adam; schedule: LrScheduler } => {
       const weight = tensor(
         [
           [0.5, -1, 2],
@@ -94,14 +94,17 @@ describeOnDevices('saveCheckpoint and loadCheckpoint', (device) => {
         ],
         { requiresGrad: true },
       );
-      return { model: new Model({ weight }), optimizer: new Adam([weight], { learningRate: 0.05 }) };
+      const optimizer = new Adam([weight], { learningRate: 0.05 });
+      const schedule = new LrScheduler(optimizer, exponentialLr(0.5));
+      return { model: new Model({ weight }), optimizer, schedule };
     };
-    const train = ({ model, optimizer }: ReturnType<typeof start>, steps: number): void => {
+    const train = ({ model, optimizer, schedule }: ReturnType<typeof start>, steps: number): void => {
       const { weight } = model.tensors;
       for (let i = 0; i < steps; i++) {
         tidy(() => sum(weight as ReturnType<typeof ones>).backward());
         noGrad(() => weight.grad?.copy_(own(rand([2, 3]))));
-        noGrad(() => optimizer.step());
+        optimizer.step();
+        schedule.step();
         optimizer.zeroGrad();
       }
     };
