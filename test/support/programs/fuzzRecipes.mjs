@@ -289,7 +289,8 @@ export function recipes(random, { shape, tensor, anyTensor, outputShape }) {
     tidy: () => [() => anyTensor().clone()],
     keep: () => [anyTensor()],
     noGrad: () => [() => anyTensor().clone()],
-    checkpoint: () => [(x) => x.clone(), anyTensor()],
+    // The fuzz may leave out or replace the operand, and what a callback throws is its own.
+    checkpoint: () => [(x) => (typeof x?.clone === 'function' ? x : anyTensor()).clone(), anyTensor()],
     customGradient: () => [(_save, x) => x.clone(), (g) => g],
     gradients: () => {
       const leaf = Object.assign(tensor([], 'float32'), { requiresGrad: true });
