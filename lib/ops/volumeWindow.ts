@@ -36,13 +36,15 @@ export interface VolumeWindowOptions {
   readonly dilation?: TripleOption;
 }
 
-type Triple = readonly [depth: number, height: number, width: number];
+/** @internal */
+export type Triple = readonly [depth: number, height: number, width: number];
 type Both = readonly [before: number, after: number];
 
 const names = ['depth', 'height', 'width'] as const;
 const sideNames = ['front', 'back', 'top', 'bottom', 'left', 'right'] as const;
 
-function expectTriple(op: string, name: string, value: unknown, low: number): Triple {
+/** @internal */
+export function expectTriple(op: string, name: string, value: unknown, low: number): Triple {
   if (!Array.isArray(value)) {
     if (typeof value !== 'number') {
       throw new ArgumentError(`${op}: ${name} must be an integer or [d, h, w], given ${describe(value)}`);
@@ -57,7 +59,8 @@ function expectTriple(op: string, name: string, value: unknown, low: number): Tr
   return [d, h, w];
 }
 
-function parsePadding(op: string, value: unknown): readonly [Both, Both, Both] | 'same' {
+/** @internal */
+export function parseVolumePadding(op: string, value: unknown): readonly [Both, Both, Both] | 'same' {
   if (value === 'same') return 'same';
   const given = value === undefined || value === 'valid' ? 0 : value;
   if (typeof given === 'number' || Array.isArray(given)) {
@@ -109,7 +112,7 @@ export function planVolumeWindow(
 ): VolumeWindow {
   const stride = expectTriple(op, 'stride', options.stride ?? 1, 1);
   const dilation = expectTriple(op, 'dilation', options.dilation ?? 1, 1);
-  const padding = parsePadding(op, options.padding);
+  const padding = parseVolumePadding(op, options.padding);
   const axis = (i: 0 | 1 | 2): AxisWindow => {
     const both = padding === 'same' ? padding : padding[i];
     return axisWindow(op, names[i], input[i], kernel[i], stride[i], dilation[i], both, false, context);

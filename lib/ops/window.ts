@@ -168,15 +168,21 @@ export function axisWindow(
 
 const one: Pair = { h: 1, w: 1 };
 
-/** A window's options, checked. */
-interface WindowSettings {
+/** A window's options, checked. @internal */
+export interface WindowSettings {
   readonly stride: Pair;
   readonly dilation: Pair;
   readonly vertical: readonly [before: number, after: number] | 'same';
   readonly horizontal: readonly [before: number, after: number] | 'same';
 }
 
-function windowSettings(op: string, options: WindowArguments, defaultStride: Pair, form: Form): WindowSettings {
+/** The window options of an op without its input. @internal */
+export function windowSettings(
+  op: string,
+  options: WindowArguments,
+  defaultStride: Pair,
+  form: Form = twoAxes,
+): WindowSettings {
   const stride = options.stride === undefined ? defaultStride : expectSteps(op, 'stride', options.stride, form);
   const dilation = options.dilation === undefined ? one : expectSteps(op, 'dilation', options.dilation, form);
   const padding = parsePadding(op, options.padding, form);
