@@ -8,16 +8,15 @@ import { bytesPerElement, dtypeNumber, isFloat } from './dtype';
 import { ArgumentError, ShapeError } from './errors';
 import { native } from './native';
 import { pad } from './ops/copy';
+import { overlap } from './ops/inPlace';
 import { dataSync } from './reading';
 import { checkedSize, expectShape, sameShape, shapeText, sizeOf } from './shape';
-import { record, recording, rule } from './tape/node';
+import { linear, record, recording, rule } from './tape/node';
 import { type AnyTensor, Tensor } from './tensor';
 import { describe } from './text';
 
 const castOp = opNumber('cast');
 const copyOp = opNumber('copyStrided');
-
-const linear = { keeps: 'nothing', differentiable: true };
 
 /** Another handle, with the tape's knowledge: a rule returns new tensors. */
 const another = (tensor: AnyTensor): AnyTensor => reshape(tensor, tensor.shape);
@@ -151,10 +150,6 @@ export function clone<D extends DType>(tensor: Tensor<D>): Tensor<D> {
   tensor._expectAlive('clone');
   const output = run1(copyOp, [tensor], tensor.dtype, tensor.shape, contiguous(tensor.size));
   return recording(tensor) ? record(cloneRule, [tensor], output) : output;
-}
-
-function overlap(a: Tensor<DType>, b: Tensor<DType>): boolean {
-  return a._storage === b._storage && a._offset < b._offset + b.size && b._offset < a._offset + a.size;
 }
 
 export function copyInto<D extends DType>(target: Tensor<D>, from: Tensor<D>): void {

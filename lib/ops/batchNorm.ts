@@ -10,6 +10,7 @@ import { batchNormGradient } from './batchNormGradient';
 import { add } from './binary';
 import { type ChannelView, channelAxis, expectChannels, optionalPerChannel } from './channels';
 import { clone } from './copy';
+import { expectApart } from './inPlace';
 import { type Normalised, normGradients } from './normFormula';
 import { expectFloatTensor } from './operands';
 import type { Layout } from './spatial';
@@ -86,18 +87,14 @@ interface Plan<D extends DType> {
   readonly layout: Layout | undefined;
 }
 
-/** Whether two tensors have elements in common. */
-function overlap(a: AnyTensor, b: AnyTensor): boolean {
-  return a._storage === b._storage && a._offset < b._offset + b.size && b._offset < a._offset + a.size;
-}
-
-function expectApart(op: string, operands: Readonly<Record<string, AnyTensor | undefined>>): void {
+/** The running statistics, which training overwrites, share no memory with another operand. */
+function expectRunningApart(op: string, operands: Readonly<Record<string, AnyTensor | undefined>>): void {
   const given = Object.entries(operands);
   for (const name of ['runningMean', 'runningVar']) {
     for (const [otherName, other] of given) {
       const tensor = operands[name];
-      if (otherName === name || tensor === undefined || other === undefined || !overlap(tensor, other)) continue;
-      throw new ArgumentError(`${op}: ${name} and ${otherName} share memory; clone() gives one of them its own`);
+      if (otherName === name || tensor === undefined || other === undefined) continue;
+      expectApart(op, name, tensor, otherName, other);
     }
   }
 }
@@ -127,7 +124,7 @@ function plan<D extends DType>(op: string, input: Tensor<D>, options: BatchNormO
         'training needs more than one',
     );
   }
-  if (training) expectApart(op, { input, runningMean, runningVar, weight, bias });
+  if (training) expectRunningApart(op, { input, runningMean, runningVar, weight, bias });
   const running =
     runningMean === undefined || runningVar === undefined ? undefined : ([runningMean, runningVar] as const);
   return { input, view, weight, bias, running, training, momentum, epsilon, layout: given.layout };

@@ -29,7 +29,8 @@ const withScalar = { rank: 1, dims: [0], aStrides: [1], bStrides: [1], scalar: 0
 function run(row: Row, a: Operand<DType>, b: Operand<DType>, boolean: boolean): Tensor<DType> {
   const output = compute(row, a, b, boolean);
   if (boolean) return output;
-  const [x, y] = [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b];
+  const x = typeof a === 'number' ? null : a;
+  const y = typeof b === 'number' ? null : b;
   if (!recording(x ?? (y as Tensor<DType>), y)) return output;
   const { rule, saves } = binaryRules[row.name];
   return record(rule, [x, y], output, saves(x, y), {

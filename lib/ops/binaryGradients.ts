@@ -2,7 +2,7 @@ import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, type Shape, sameShape } from '../shape';
-import { type Rule, rule, wanted } from '../tape/node';
+import { crosswise, type MaybeTensor, type Rule, rule } from '../tape/node';
 import { type AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { div, equal, greater, greaterEqual, less, logicalAnd, mul, type Operand, pow, sub } from './binary';
@@ -105,8 +105,6 @@ interface Operands {
   readonly shapeB: Shape | undefined;
 }
 
-type MaybeTensor = AnyTensor | null;
-
 /** @internal */
 export interface BinaryRule {
   readonly rule: Rule<Operands>;
@@ -126,7 +124,7 @@ function ruleOf(op: string, { a: termA, b: termB, keeps }: Terms): BinaryRule {
   const saves = (a: MaybeTensor, b: MaybeTensor): readonly MaybeTensor[] => {
     if (keeps === 'nothing') return [];
     if (keeps === 'operands') return [a, b];
-    return [wanted(b) ? a : null, wanted(a) ? b : null];
+    return crosswise(a, b);
   };
   return { rule: how, saves };
 }

@@ -6,8 +6,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, expectAxis, type Shape, shapeText, sizeOf } from '../shape';
-import { mode } from '../tape/mode';
-import { type BackwardCall, record, recordAll, recording, rule } from '../tape/node';
+import { type BackwardCall, linear, record, recordAll, recording, recordingAny, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { lineAlong } from './axes';
@@ -24,7 +23,7 @@ function blocks(outer: number, length: number, from: number, to: number, srcOffs
 function join<D extends DType>(op: string, inputs: readonly Tensor<D>[], shape: Shape, axis: number): Tensor<D> {
   checkedSize(op, shape, bytesPerElement(inputs[0].dtype));
   const output = joined(inputs, shape, axis);
-  if (!mode.recording || !inputs.some((input) => input._requiresGrad)) return output;
+  if (!recordingAny(inputs)) return output;
   const state = { axis, shapes: inputs.map((input) => input.shape) };
   return record(op === 'stack' ? stackRule : concatRule, inputs, output, [], state);
 }
@@ -63,7 +62,6 @@ function partsOf({ gradOutput, state: { axis, shapes } }: BackwardCall<Joined>):
   return cut(gradOutput, sizes, axis).map((part, i) => (stacked ? part.reshape(shapes[i]) : part));
 }
 
-const linear = { keeps: 'nothing', differentiable: true };
 const concatRule = rule<Joined>('concat', linear, partsOf);
 const stackRule = rule<Joined>('stack', linear, partsOf);
 

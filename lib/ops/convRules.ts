@@ -2,7 +2,7 @@
 // is linear in both of its operands, and its gradients are the other two directions.
 import type { DType } from '../dtype';
 import type { Shape } from '../shape';
-import { type Rule, record, recording, rule, wanted } from '../tape/node';
+import { crosswise, type Rule, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { relu6Gradient, reluGradient } from './activation';
 import type { ConvKind } from './convKind';
@@ -105,9 +105,6 @@ function otherDirections(options: object | undefined): object {
   } = (options ?? {}) as Record<string, unknown>;
   return algorithm === 'search' ? { ...rest, algorithm } : rest;
 }
-
-/** Saves of two operands, each of which is needed for the other's gradient. */
-const crosswise = (a: AnyTensor, b: AnyTensor): (AnyTensor | null)[] => [wanted(b) ? a : null, wanted(a) ? b : null];
 
 /** Records a convolution whose output was computed. @internal */
 export function recordConvolution<D extends DType>(

@@ -4,7 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { clone as copyOf } from '../move';
 import { checkedSize, expectAxis, expectPermutation, expectShape, type Shape, shapeText, stridesOf } from '../shape';
-import { record, recording, rule } from '../tape/node';
+import { linear, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { broadcastStrides, collapse } from './broadcast';
@@ -36,8 +36,6 @@ interface Placed {
   readonly shape: Shape;
   readonly begin: readonly number[];
 }
-
-const linear = { keeps: 'nothing', differentiable: true };
 
 const expandRule = rule<Shape>('expand', linear, ({ gradOutput, state }) => [sumTo(gradOutput, state)]);
 const permuteRule = rule<readonly number[]>('permute', linear, ({ gradOutput, state }) => [

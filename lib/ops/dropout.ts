@@ -4,7 +4,7 @@ import { opNumber, run1 } from '../dispatch';
 import type { DType, FloatDType } from '../dtype';
 import { reshape } from '../move';
 import { drawForSamples, expectRngState, type RngState, stateForSamples } from '../random';
-import { record, recording, rule } from '../tape/node';
+import { linear, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { expectFloatTensor } from './operands';
 
@@ -29,10 +29,8 @@ type Mask = {
 };
 
 // The gradient is the op itself: nothing is kept but the place of the mask.
-const dropoutRule = rule<Mask>('dropout', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
-  run(gradOutput, state),
-]);
-const zeroRule = rule('dropout', { keeps: 'nothing', differentiable: true }, ({ gradOutput }) => [nothing(gradOutput)]);
+const dropoutRule = rule<Mask>('dropout', linear, ({ gradOutput, state }) => [run(gradOutput, state)]);
+const zeroRule = rule('dropout', linear, ({ gradOutput }) => [nothing(gradOutput)]);
 
 function run<D extends DType>(tensor: Tensor<D>, mask: Mask): Tensor<D> {
   const output = run1(op, [tensor], tensor.dtype, tensor.shape, mask);

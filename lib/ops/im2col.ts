@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, expectShape, type Shape, shapeText } from '../shape';
-import { record, recording, rule } from '../tape/node';
+import { linear, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { kernelNumber } from './convAlgorithm';
 import { expectFloatTensor } from './operands';
@@ -27,14 +27,12 @@ export interface Col2imOptions extends Im2colOptions {
 }
 
 // The two are each other's gradients.
-const im2colRule = rule<Col2imOptions>(
-  'im2col',
-  { keeps: 'nothing', differentiable: true },
-  ({ gradOutput, state }): AnyTensor[] => [col2im(gradOutput, state)],
-);
+const im2colRule = rule<Col2imOptions>('im2col', linear, ({ gradOutput, state }): AnyTensor[] => [
+  col2im(gradOutput, state),
+]);
 const col2imRule = rule<Col2imOptions>(
   'col2im',
-  { keeps: 'nothing', differentiable: true },
+  linear,
   ({ gradOutput, state: { inputShape: _, ...window } }): AnyTensor[] => [im2col(gradOutput, window)],
 );
 

@@ -4,7 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, shapeText, sizeOf } from '../shape';
-import { record, recording, rule, wanted } from '../tape/node';
+import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { matmul, maxExtent } from './matmul';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -100,8 +100,7 @@ function recorded<D extends DType>(
   bias: Tensor<D> | null,
 ): Tensor<D> {
   if (!recording(input, weight, bias)) return output;
-  const saves = [wanted(weight) ? input : null, wanted(input) ? weight : null];
-  return record(linearRule, [input, weight, bias], output, saves, input.shape);
+  return record(linearRule, [input, weight, bias], output, crosswise(input, weight), input.shape);
 }
 
 /**

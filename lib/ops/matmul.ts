@@ -4,7 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, checkedSize, type Shape, sameShape, shapeText, sizeOf } from '../shape';
-import { record, recording, rule, wanted } from '../tape/node';
+import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { broadcastStrides, collapse } from './broadcast';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -145,8 +145,7 @@ export function matmul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>, opt
   const product = plan('matmul', a, b, options);
   const output = multiply(a, b, product);
   if (!recording(a, b)) return output;
-  const saves = [wanted(b) ? a : null, wanted(a) ? b : null];
-  return record(matmulRule, [a, b], output, saves, { product, a: a.shape, b: b.shape });
+  return record(matmulRule, [a, b], output, crosswise(a, b), { product, a: a.shape, b: b.shape });
 }
 
 /** sum over the batch of op(a) op(b), as a matrix or batch of `shape`, for operands that are matrices. */

@@ -3,7 +3,7 @@ import { type Attributes, opNumber, run1, run2 } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { type Shape, shapeText } from '../shape';
-import { type Rule, record, recording, rule } from '../tape/node';
+import { linear, type Rule, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { expectFloatTensor } from './operands';
 import { adaptiveAvgPool2dGradient, avgPoolGradient, globalAvgPool2dGradient, maxPoolGradient } from './poolGradients';
@@ -157,8 +157,6 @@ interface Pooled<O> {
   readonly shape: Shape;
   readonly options: O;
 }
-
-const linear = { keeps: 'nothing', differentiable: true };
 
 const maxRule = (op: string, form: Form): Rule<Pooled<PoolArguments>> =>
   rule(

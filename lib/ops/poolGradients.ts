@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, expectShape, type Shape, shapeText, sizeOf } from '../shape';
-import { type Rule, record, recording, rule } from '../tape/node';
+import { linear, type Rule, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { gatherElements } from './gather';
 import { expectFloatTensor, expectGradientShape } from './operands';
@@ -29,8 +29,6 @@ const ops = {
 
 // The gradient of pooling is linear in gradOutput: its own gradient takes what pooling takes, the average or the chosen
 // elements.
-const linear = { keeps: 'nothing', differentiable: true };
-
 const averageRule = (name: string, form: Form): Rule<PoolArguments> =>
   rule<PoolArguments>(`grad.${name}`, linear, ({ gradOutput, state }) => [avgPool(name, gradOutput, state, form)]);
 const averageRules = { 1: averageRule('avgPool1d', oneAxis), 2: averageRule('avgPool2d', twoAxes) };

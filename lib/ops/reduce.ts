@@ -5,7 +5,7 @@ import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { expectAxes, type Shape, sameShape, shapeText } from '../shape';
 import { withRecording } from '../tape/mode';
-import { record, recording, rule } from '../tape/node';
+import { linear, record, recording, rule } from '../tape/node';
 import type { Tensor } from '../tensor';
 import { reducedCount, reducedShape, reductionSteps } from './axes';
 import { div, sub } from './binary';
@@ -110,10 +110,10 @@ interface Reduced {
   readonly options: ReduceOptions | undefined;
 }
 
-const sumRule = rule<Reduced>('sum', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+const sumRule = rule<Reduced>('sum', linear, ({ gradOutput, state }) => [
   sumGradient(gradOutput, state.shape, state.options),
 ]);
-const meanRule = rule<Reduced>('mean', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+const meanRule = rule<Reduced>('mean', linear, ({ gradOutput, state }) => [
   meanGradient(gradOutput, state.shape, state.options),
 ]);
 const sumSquaresRule = rule(
@@ -121,9 +121,7 @@ const sumSquaresRule = rule(
   { keeps: 'input', differentiable: true },
   ({ gradOutput, saved: [input] }) => [sumSquaresGradient(gradOutput, input)],
 );
-const sumToRule = rule<Shape>('grad.sumTo', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
-  expand(gradOutput, state),
-]);
+const sumToRule = rule<Shape>('grad.sumTo', linear, ({ gradOutput, state }) => [expand(gradOutput, state)]);
 
 const varianceRule = rule<VarianceOptions | undefined>(
   'variance',

@@ -1,7 +1,7 @@
 import { expectDtype, expectNumber, expectTensor } from '../check';
 import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
-import { record, recording, rule } from '../tape/node';
+import { linear, record, recording, rule } from '../tape/node';
 import type { Tensor } from '../tensor';
 import { div, mul } from './binary';
 import { expectGradientOf, expectScalar, integerRange, numberTypes } from './operands';
@@ -35,7 +35,7 @@ const rows = {
   logicalNot: pointwise('logicalNot', undefined, ['bool']),
 };
 
-const negRule = rule('neg', { keeps: 'nothing', differentiable: true }, ({ gradOutput }) => [neg(gradOutput)]);
+const negRule = rule('neg', linear, ({ gradOutput }) => [neg(gradOutput)]);
 
 /**
  * -x, per element.

@@ -4,8 +4,8 @@ import { ArgumentError, ShapeError } from '../errors';
 import { sameShape, shapeText } from '../shape';
 import { type AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
-import { mode, withRecording } from './mode';
-import { type Gradients, record, rule } from './node';
+import { withRecording } from './mode';
+import { type Gradients, record, recordingAny, rule } from './node';
 
 /** Keeps tensors for the backward pass; called within the forward function. */
 export type SaveForBackward = (...tensors: AnyTensor[]) => void;
@@ -76,7 +76,7 @@ export function customGradient<I extends readonly AnyTensor[], O extends AnyTens
     if (inputs.includes(output) || output._source !== null) {
       throw new ArgumentError(`${op}: forward must return a new tensor, clone() makes one`);
     }
-    if (!mode.recording || !inputs.some((input) => input._requiresGrad)) return output;
+    if (!recordingAny(inputs)) return output;
     const operands = inputs.map(({ dtype, shape }) => ({ dtype, shape })) as unknown as readonly AnyTensor[];
     return record(customRule, inputs, output, kept, { operands, backward: backward as unknown as Custom['backward'] });
   };

@@ -16,12 +16,6 @@ export interface WalkOptions {
   readonly createGraph: boolean;
 }
 
-/** Gradients that arrived at a node whose turn has not come. */
-interface Waiting {
-  readonly node: GraphNode;
-  readonly gradients: (AnyTensor | null)[];
-}
-
 /** Gradients by where they arrived: leaves, or the edges asked for. */
 type Results = Map<Edge, AnyTensor>;
 
@@ -34,7 +28,8 @@ interface Goals {
 }
 
 class Walk {
-  private readonly waiting = new Map<GraphNode, Waiting>();
+  /** Gradients of the outputs of nodes whose turn has not come. */
+  private readonly waiting = new Map<GraphNode, (AnyTensor | null)[]>();
   /** Nodes with gradients, by ascending number. */
   private readonly queue: GraphNode[] = [];
   readonly results: Results = new Map();
@@ -66,14 +61,14 @@ class Walk {
       this.addTo(edge, passes ? withRecording(this.options.createGraph, () => alias(gradient)) : gradient);
     }
     if (!passes) return;
-    let waiting = this.waiting.get(edge.node);
-    if (waiting === undefined) {
-      waiting = { node: edge.node, gradients: new Array<AnyTensor | null>(edge.node.outputs).fill(null) };
-      this.waiting.set(edge.node, waiting);
+    let gradients = this.waiting.get(edge.node);
+    if (gradients === undefined) {
+      gradients = new Array<AnyTensor | null>(edge.node.outputs).fill(null);
+      this.waiting.set(edge.node, gradients);
       this.enqueue(edge.node);
     }
-    const before = waiting.gradients[edge.index];
-    waiting.gradients[edge.index] = before === null ? gradient : this.sum(before, gradient);
+    const before = gradients[edge.index];
+    gradients[edge.index] = before === null ? gradient : sumOf(before, gradient, this.options.createGraph);
   }
 
   private enqueue(node: GraphNode): void {
@@ -90,17 +85,12 @@ class Walk {
 
   private addTo(edge: Edge, gradient: AnyTensor): void {
     const before = this.results.get(edge);
-    this.results.set(edge, before === undefined ? gradient : this.sum(before, gradient));
-  }
-
-  /** The sum of two gradients; both are used up. */
-  private sum(a: AnyTensor, b: AnyTensor): AnyTensor {
-    return sumOf(a, b, this.options.createGraph);
+    this.results.set(edge, before === undefined ? gradient : sumOf(before, gradient, this.options.createGraph));
   }
 
   run(): void {
     for (let node = this.queue.pop(); node !== undefined; node = this.queue.pop()) {
-      const { gradients } = this.waiting.get(node) as Waiting;
+      const gradients = this.waiting.get(node) as (AnyTensor | null)[];
       this.waiting.delete(node);
       try {
         this.step(node, gradients);
@@ -128,7 +118,7 @@ class Walk {
 
   /** After a failure: whatever is on its way. */
   abandon(): void {
-    for (const { node, gradients } of this.waiting.values()) {
+    for (const [node, gradients] of this.waiting) {
       for (const gradient of gradients) gradient?.dispose();
       node.release();
     }

@@ -136,15 +136,18 @@ export function recording(a: AnyTensor, b?: AnyTensor | null, c?: AnyTensor | nu
   return mode.recording && (a._requiresGrad || b?._requiresGrad === true || c?._requiresGrad === true);
 }
 
+/** As `recording()`, for any number of tensors. @internal */
+export function recordingAny(tensors: readonly AnyTensor[]): boolean {
+  return mode.recording && tensors.some((tensor) => tensor._requiresGrad);
+}
+
+/** An operand, or none: a number in its place, or one that was left out. @internal */
+export type MaybeTensor = AnyTensor | null;
+
 /** Whether a gradient for an operand will be wanted. @internal */
 export function wanted<T>(operand: T | Tensor<DType>): operand is Tensor<DType> {
   return (operand as Partial<AnyTensor> | null | undefined)?._requiresGrad === true;
 }
-
-const rules = new Map<string, string>();
-
-/** What each operation keeps for backward, by name. @internal */
-export const keptByOp: ReadonlyMap<string, string> = rules;
 
 interface RuleTexts {
   /** What is kept for backward. */
@@ -153,14 +156,21 @@ interface RuleTexts {
   readonly differentiable?: boolean;
 }
 
+/** Of a rule that reads nothing but the gradient, as that of every linear operation. @internal */
+export const linear: RuleTexts = { keeps: 'nothing', differentiable: true };
+
 /** The rule of an operation, stated beside it. @internal */
 export function rule<S = undefined>(
   op: string,
   { keeps, differentiable = false }: RuleTexts,
   backward: (call: BackwardCall<S>) => Gradients,
 ): Rule<S> {
-  if (!op.startsWith('grad.')) rules.set(op, keeps);
   return { op, keeps, differentiable, backward };
+}
+
+/** Saves of two operands, each of which the other's gradient reads. @internal */
+export function crosswise(a: MaybeTensor, b: MaybeTensor): MaybeTensor[] {
+  return [wanted(b) ? a : null, wanted(a) ? b : null];
 }
 
 /** Ties outputs to the node that made them. @internal */
