@@ -13,21 +13,10 @@
 #include <thread>
 #include <vector>
 
+#include "check.h"
 #include "core/op.h"
 
 namespace harness {
-
-inline int failures = 0;
-
-#define EXPECT(condition, ...)                                    \
-  do {                                                            \
-    if (!(condition)) {                                           \
-      ++harness::failures;                                        \
-      std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-      std::printf(__VA_ARGS__);                                   \
-      std::printf("\n");                                          \
-    }                                                             \
-  } while (false)
 
 // A tensor whose elements lie between guard words; outputs start as NaN (or -7 in integers).
 template <class T>
@@ -155,10 +144,5 @@ struct Call {
     return nullptr;
   }
 };
-
-inline int report(const char* name) {
-  std::printf("%s: %s\n", name, failures == 0 ? "ok" : "FAILED");
-  return failures == 0 ? 0 : 1;
-}
 
 }  // namespace harness
