@@ -17,11 +17,11 @@ RECEPTIVE_CPU_TARGETS(RECEPTIVE_DECLARE_TARGET)
 
 namespace {
 
-// By namespace; NEON and SSE2 are part of their architectures.
+// By namespace; NEON and SSE2 are part of their architectures. Unused where the build leaves that target out.
 #if defined(__x86_64__)
-bool supports_x86_64() { return true; }
+[[maybe_unused]] bool supports_x86_64() { return true; }
 #else
-bool supports_arm64() { return true; }
+[[maybe_unused]] bool supports_arm64() { return true; }
 #endif
 
 std::string names_of(const std::vector<std::string>& names) {
