@@ -11,6 +11,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^receptive$/, replacement: dist('index.mjs') },
+      { find: /^receptive\/(\w+)$/, replacement: dist('$1/index.mjs') },
       ...['tfjs-core', 'tfjs-backend-cpu'].map((name) => ({
         find: new RegExp(`^@tensorflow/${name}(?:/dist)?(?:/(.*))?$`),
         replacement: `${tfjs(name)}$1`,

@@ -1,5 +1,5 @@
-// Writes dist/index.mjs and dist/index.d.mts: the ES module form of the package. It holds no code of its own: every name is
-// that of the one CommonJS implementation, so that `instanceof` holds between `import` and `require`.
+// Writes dist/index.mjs and dist/index.d.mts, and the same for each subpath: the ES module form of the package. It holds no code
+// of its own: every name is that of the one CommonJS implementation, so that `instanceof` holds between `import` and `require`.
 //
 // Between the two stands index.load.js, which catches what loading throws, for the ES module to throw again: in Node.js 20 an
 // error of a CommonJS module that an ES module imports ends the process even where the program catches it.
@@ -12,12 +12,13 @@ const root = new URL('../', import.meta.url);
 const pathOf = (file) => fileURLToPath(new URL(file, root));
 const require = createRequire(import.meta.url);
 
-/** Entry points of package.json's `exports`, as names of files in dist/ without suffix. */
+/** Entry points of package.json's `exports`, as names of files in dist/ without suffix; of the subpaths, those that are built. */
 function entryPoints() {
   const { exports } = JSON.parse(readFileSync(pathOf('package.json'), 'utf8'));
-  return Object.values(exports).flatMap((entry) => {
+  return Object.entries(exports).flatMap(([subpath, entry]) => {
     const file = entry?.require?.default;
-    return file === undefined ? [] : [file.replace(/^\.\/dist\/(.*)\.js$/, '$1')];
+    if (file === undefined || (subpath !== '.' && !existsSync(pathOf(file)))) return [];
+    return [file.replace(/^\.\/dist\/(.*)\.js$/, '$1')];
   });
 }
 
