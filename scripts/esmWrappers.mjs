@@ -22,7 +22,7 @@ function entryPoints() {
   });
 }
 
-/** Names of the values (not types) that a declaration file exports. */
+/** Names of the values (not types, nor classes exported as types) that a declaration file exports. */
 function valueNames(file) {
   const program = ts.createProgram([file], {
     module: ts.ModuleKind.Node16,
@@ -34,6 +34,7 @@ function valueNames(file) {
   return checker
     .getExportsOfModule(module)
     .filter((symbol) => {
+      if (symbol.declarations?.some(ts.isTypeOnlyExportDeclaration)) return false;
       const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
       return (target.flags & ts.SymbolFlags.Value) !== 0;
     })
