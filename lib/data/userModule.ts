@@ -1,0 +1,39 @@
+// Code of the user's own that workers run too: it is named by its file, which each thread imports for itself.
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ArgumentError } from '../errors';
+import { describe } from '../text';
+
+/** The URL of a module that is given as a `file:` URL, as a URL object or a string, or as an absolute path. @internal */
+export function moduleUrl(op: string, module: unknown): string {
+  if (module instanceof URL || (typeof module === 'string' && module.startsWith('file:'))) return String(module);
+  if (typeof module === 'string' && isAbsolute(module)) return pathToFileURL(module).href;
+  throw new ArgumentError(
+    `${op}: module must be an absolute path or a file: URL, such as new URL('./file.mjs', import.meta.url), ` +
+      `given ${describe(module)}`,
+  );
+}
+
+/** The function that a module exports as its default. @internal */
+export async function defaultExport(op: string, url: string): Promise<(options: unknown) => unknown> {
+  const exported = (await import(url)) as { default?: unknown };
+  // What a CommonJS module assigns to exports.default is one level deeper.
+  const made = exported.default as { default?: unknown } | undefined;
+  const factory = typeof made === 'function' ? made : made?.default;
+  if (typeof factory !== 'function') {
+    throw new ArgumentError(`${op}: the default export of ${url} must be a function, given ${describe(factory)}`);
+  }
+  return factory as (options: unknown) => unknown;
+}
+
+/** A copy of the options for a module. @internal */
+export function plainData(op: string, options: unknown): unknown {
+  try {
+    return structuredClone(options);
+  } catch (error) {
+    throw new ArgumentError(
+      `${op}: options must be plain data, which can be sent to a worker (${(error as Error).message})`,
+      { cause: error },
+    );
+  }
+}
