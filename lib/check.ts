@@ -89,7 +89,8 @@ export function expectOptions<O extends object>(
   options: O | undefined,
   allowed: readonly (keyof O & string)[],
 ): Partial<O> {
-  if (options instanceof Tensor) throw new ArgumentError(`${op}: options must be an object, given ${describe(options)}`);
+  if (options instanceof Tensor)
+    throw new ArgumentError(`${op}: options must be an object, given ${describe(options)}`);
   return expectPlainOptions(op, options, allowed);
 }
 

@@ -1,6 +1,7 @@
 // Data sets of what a program already has: arrays, tensors, or code of its own.
-import { expectPlainOptions } from '../checkValues';
+
 import { expectDtype, expectRank, expectTensor } from '../check';
+import { expectPlainOptions } from '../checkValues';
 import { ArgumentError, ShapeError } from '../errors';
 import { expectShape, shapeText } from '../shape';
 import type { Tensor } from '../tensor';

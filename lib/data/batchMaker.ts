@@ -50,8 +50,7 @@ export class BatchMaker {
     for (let row = 0; row < indices.length; row++) {
       const wait = pause?.();
       if (wait !== undefined) await wait;
-      const pending = read(row);
-      const sample = isPromise(pending) ? await pending : pending;
+      const sample = await read(row);
       checkImage(`sample ${indices[row]}`, sample);
       checkLabel(`sample ${indices[row]}`, sample.label);
       rows.put(row, this.transformed(sample, indices[row], epoch), sample.label);

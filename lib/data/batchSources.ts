@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ReceptiveError } from '../errors';
-import { BatchMaker, type BatchRequest, type HostBatch } from './batchMaker';
+import type { BatchMaker, BatchRequest, HostBatch } from './batchMaker';
 import { TimeSlices } from './timeSlices';
 import { unpackError, type WorkerAnswer, type WorkerJob, type WorkerTask } from './workerMessages';
 

@@ -164,7 +164,12 @@ export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterab
     }
     // The options were refused if there were none, or functions among the steps.
     const dataset = this.dataset.spec as DatasetSpec;
-    return new WorkerSource(Math.min(workers, this.length), { dataset, steps: steps as readonly StepSpec[], seed, dtype });
+    return new WorkerSource(Math.min(workers, this.length), {
+      dataset,
+      steps: steps as readonly StepSpec[],
+      seed,
+      dtype,
+    });
   }
 
   #batch(host: HostBatch, indices: Uint32Array, epoch: number, index: number): Batch<D> {

@@ -57,7 +57,9 @@ export async function fashionMnist(options: FashionMnistOptions): Promise<Memory
   const [images, labels] = fileNames[split].map((name) => findFile(folder, name));
   const dataset = await readPair(op, images, labels, fashionMnistClasses);
   if (dataset.shape[0] !== 1 || dataset.shape[1] !== side || dataset.shape[2] !== side) {
-    throw new FormatError(`${op}: ${images}: images of shape ${shapeText(dataset.shape)}, expected [1, ${side}, ${side}]`);
+    throw new FormatError(
+      `${op}: ${images}: images of shape ${shapeText(dataset.shape)}, expected [1, ${side}, ${side}]`,
+    );
   }
   return perClass === undefined ? dataset : firstOfEachClass(dataset, perClass, labels);
 }

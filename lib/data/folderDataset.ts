@@ -34,9 +34,12 @@ export async function loadDecoder(): Promise<Decoder> {
   } catch (error) {
     const missing = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException).code ?? '');
     const why = missing ? 'is not installed' : `cannot be loaded (${(error as Error).message})`;
-    throw new UnsupportedError(`imageFolder: images are decoded by the package sharp, which ${why}: npm install sharp`, {
-      cause: error,
-    });
+    throw new UnsupportedError(
+      `imageFolder: images are decoded by the package sharp, which ${why}: npm install sharp`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -77,7 +80,9 @@ export class FolderDataset implements Dataset {
     expectIndex(index, this.length);
     const { files, labels, size, channels } = this.spec;
     const sharp = await loadDecoder();
-    let image = sharp(files[index], { autoOrient: true }).toColourspace(channels === 1 ? 'b-w' : 'srgb').removeAlpha();
+    let image = sharp(files[index], { autoOrient: true })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+      .removeAlpha();
     if (size !== null) image = image.resize({ width: size.w, height: size.h, fit: 'cover' });
     let decoded: { data: Buffer; info: { width: number; height: number; channels: number } };
     try {

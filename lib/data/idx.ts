@@ -5,7 +5,7 @@
 import { constants } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ArgumentError, FormatError } from '../errors';
 import { checkedSize, expectShape } from '../shape';
@@ -68,7 +68,9 @@ class IdxParser {
     }
     const found = this.position - this.headerBytes;
     if (found < this.data.length) {
-      throw this.fail(`ends at byte ${this.position}: ${found} bytes of data after the header, not the ${this.announced()}`);
+      throw this.fail(
+        `ends at byte ${this.position}: ${found} bytes of data after the header, not the ${this.announced()}`,
+      );
     }
     return { shape: this.shape, data: this.data };
   }
@@ -133,20 +135,24 @@ export async function readIdxFile(
     new FormatError(`${op}: ${file}: ${problem}`, cause === undefined ? undefined : { cause });
   const { size, compressed } = await inspect(op, file);
   const parser = new IdxParser(fail, ranks, size, compressed, allocate);
-  const consume = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const chunk of chunks) parser.push(chunk);
-  };
   const bytes = createReadStream(file, { highWaterMark: blockBytes });
   try {
-    if (compressed) await pipeline(bytes, createGunzip({ chunkSize: blockBytes }), consume);
-    else await pipeline(bytes, consume);
+    for await (const chunk of compressed ? decompressed(bytes) : bytes) parser.push(chunk);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'Z_BUF_ERROR') throw fail(`the gzip stream ends early, after ${size} bytes`, error);
     if (code?.startsWith('Z_')) throw fail(`the gzip stream is corrupt (${message})`, error);
     throw error;
+  } finally {
+    bytes.destroy();
   }
   return parser.finish();
+}
+
+function decompressed(bytes: Readable): Readable {
+  const content = createGunzip({ chunkSize: blockBytes });
+  bytes.on('error', (error) => content.destroy(error));
+  return bytes.pipe(content);
 }
 
 async function inspect(op: string, file: string): Promise<{ size: number; compressed: boolean }> {

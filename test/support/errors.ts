@@ -12,6 +12,7 @@ export const errorCodes = {
   UnsupportedError: /^ERR_UNSUPPORTED$/,
   ArgumentError: /^ERR_ARGUMENT$/,
   IndexError: /^ERR_INDEX$/,
+  FormatError: /^ERR_FORMAT$/,
 } as const;
 
 export type ErrorName = keyof typeof errorCodes;
@@ -26,6 +27,15 @@ export function expectThrows(body: () => unknown, name: ErrorName, ...messages: 
     return error as ReceptiveError;
   }
   expect.fail(`expected a ${name}, but the call returned ${String(result)}`);
+}
+
+/** The same of a promise that rejects. */
+export async function expectRejects(promise: Promise<unknown>, name: ErrorName, ...messages: RegExp[]): Promise<void> {
+  const error = await promise.then(
+    (result) => expect.fail(`expected a ${name}, but the promise resolved to ${String(result)}`),
+    (reason: unknown) => reason,
+  );
+  expectError(error, name, ...messages);
 }
 
 export function expectError(error: unknown, name: ErrorName, ...messages: RegExp[]): void {

@@ -84,7 +84,9 @@ export function randomResizedCrop(size: Size, options?: RandomResizedCropOptions
 
 function positiveRange(name: string, value: readonly [number, number]): [number, number] {
   if (!Array.isArray(value) || value.length !== 2 || !(value[0] > 0) || !(value[0] <= value[1])) {
-    throw new ArgumentError(`randomResizedCrop: ${name} must be [low, high], 0 < low <= high, given ${describe(value)}`);
+    throw new ArgumentError(
+      `randomResizedCrop: ${name} must be [low, high], 0 < low <= high, given ${describe(value)}`,
+    );
   }
   return [
     expectFinite('randomResizedCrop', `${name}[0]`, value[0]),

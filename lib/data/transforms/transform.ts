@@ -103,7 +103,9 @@ export function expectTransform(op: string, name: string, value: unknown): asser
   if (typeof kind === 'string' && (['compose', 'module'].includes(kind) || Object.hasOwn(builders, kind))) return;
   const kinds = alternatives([...Object.keys(builders), 'compose', 'module']);
   const given = kind === undefined ? describe(value) : `an object of kind ${describe(kind)}`;
-  throw new ArgumentError(`${op}: ${name} must be a transform, a function or an object of kind ${kinds}, given ${given}`);
+  throw new ArgumentError(
+    `${op}: ${name} must be a transform, a function or an object of kind ${kinds}, given ${given}`,
+  );
 }
 
 /** The steps of a transform, one after another. A step's place in this list is what its random numbers are drawn for. @internal */
