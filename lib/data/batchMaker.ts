@@ -23,8 +23,12 @@ export interface HostBatch {
   readonly labels: Int32Array<ArrayBuffer>;
 }
 
-/** Asked before each sample: a promise to wait for, or nothing. It throws where the batch is not wanted any more. */
-export type Pause = () => Promise<void> | undefined;
+/** Lets other events have their turn. */
+export interface Pause {
+  /** Asked before each sample: whether it is time. Throws where the batch is not wanted any more. */
+  due(): boolean;
+  rest(): Promise<void>;
+}
 
 /** Files that are read and decoded at the same time. */
 const readAhead = 8;
@@ -48,8 +52,7 @@ export class BatchMaker {
     const rows = new Rows(indices, this.dtype);
     const read = this.reader(indices);
     for (let row = 0; row < indices.length; row++) {
-      const wait = pause?.();
-      if (wait !== undefined) await wait;
+      if (pause?.due()) await pause.rest();
       const sample = await read(row);
       checkImage(`sample ${indices[row]}`, sample);
       checkLabel(`sample ${indices[row]}`, sample.label);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ReceptiveError } from '../errors';
-import type { BatchMaker, BatchRequest, HostBatch } from './batchMaker';
+import type { BatchMaker, BatchRequest, HostBatch, Pause } from './batchMaker';
 import { TimeSlices } from './timeSlices';
 import { unpackError, type WorkerAnswer, type WorkerJob, type WorkerTask } from './workerMessages';
 
@@ -17,7 +17,7 @@ export interface BatchSource {
 }
 
 /** Batches prepared on the main thread, one after another, a little at a time. */
-export class MainThreadSource implements BatchSource {
+export class MainThreadSource implements BatchSource, Pause {
   private last: Promise<unknown> = Promise.resolve();
   private ended = false;
   private readonly slices = new TimeSlices();
@@ -28,11 +28,8 @@ export class MainThreadSource implements BatchSource {
 
   make(request: BatchRequest): Promise<HostBatch> {
     const batch = this.last.then(async () => {
-      await this.slices.nextTurn();
-      return (await this.maker).make(request, () => {
-        if (this.ended) throw new ReceptiveError('DataLoader: the iteration has ended');
-        return this.slices.pause();
-      });
+      await this.rest();
+      return (await this.maker).make(request, this);
     });
     this.last = batch.catch(() => {});
     return batch;
@@ -45,6 +42,15 @@ export class MainThreadSource implements BatchSource {
   async end(): Promise<void> {
     this.ended = true;
     await this.last;
+  }
+
+  due(): boolean {
+    if (this.ended) throw new ReceptiveError('DataLoader: the iteration has ended');
+    return this.slices.due();
+  }
+
+  rest(): Promise<void> {
+    return this.slices.rest();
   }
 }
 

@@ -128,7 +128,7 @@ export async function epochOrder(length: number, shuffle: boolean, seed: number,
   const random = new SampleRandom(seed).start(orderStep, 0, epoch);
   const slices = new TimeSlices();
   for (let last = length - 1; last > 0; last--) {
-    if (last % drawsPerLook === 0) await slices.pause();
+    if (last % drawsPerLook === 0 && slices.due()) await slices.rest();
     const other = random.integer(0, last);
     const value = order[last];
     order[last] = order[other];

@@ -7,12 +7,13 @@ const sliceMilliseconds = 4;
 export class TimeSlices {
   private end = 0;
 
-  /** Asked between two pieces of work: a promise to wait for where the time is used up. */
-  pause(): Promise<void> | undefined {
-    return performance.now() < this.end ? undefined : this.nextTurn();
+  /** Whether the time is used up. */
+  due(): boolean {
+    return performance.now() >= this.end;
   }
 
-  async nextTurn(): Promise<void> {
+  /** Begins a new slice, after other events. */
+  async rest(): Promise<void> {
     await setImmediate();
     this.end = performance.now() + sliceMilliseconds;
   }
