@@ -10,7 +10,7 @@ import type { Dataset, ModuleDatasetSpec } from './dataset';
 import { MemoryDataset } from './memoryDataset';
 import { importDataset } from './openDataset';
 import { checkLabel, type ImageShape, pixelCount, type Sample } from './sample';
-import { moduleUrl, plainData } from './userModule';
+import { type ModuleLocation, moduleUrl, plainData } from './userModule';
 
 /** Options of `arrayDataset()` and `tensorDataset()`. */
 export interface ArrayDatasetOptions {
@@ -27,12 +27,12 @@ export interface ArrayDatasetOptions {
  * @param shape Of one image: [C, H, W].
  * @throws ArgumentError, ShapeError.
  */
-export function arrayDataset(
-  images: Uint8Array | Float32Array,
+export function arrayDataset<A extends Uint8Array | Float32Array>(
+  images: A,
   labels: ArrayLike<number>,
   shape: ImageShape,
   options?: ArrayDatasetOptions,
-): MemoryDataset {
+): MemoryDataset<A> {
   const op = 'arrayDataset';
   const { classes } = expectPlainOptions(op, options, ['classes']);
   const extents = expectShape(op, 'shape', shape);
@@ -92,7 +92,7 @@ export async function tensorDataset(
  * @throws ArgumentError, and what the module throws, by rejection.
  * @example const dataset = await moduleDataset(new URL('./photos.mjs', import.meta.url), { folder });
  */
-export async function moduleDataset(module: string | URL, options?: unknown): Promise<Dataset> {
+export async function moduleDataset(module: ModuleLocation, options?: unknown): Promise<Dataset> {
   const url = moduleUrl('moduleDataset', module);
   const spec: ModuleDatasetSpec = { kind: 'module', url, options: plainData('moduleDataset', options) };
   return new ModuleDataset(await importDataset(url, options), spec);

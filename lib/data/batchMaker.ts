@@ -18,9 +18,9 @@ export type BatchDType = 'float32' | 'uint8';
 /** A batch in host memory. */
 export interface HostBatch {
   /** [N, C, H, W]. */
-  readonly images: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+  readonly images: Float32Array | Uint8Array;
   readonly shape: readonly [number, number, number, number];
-  readonly labels: Int32Array<ArrayBuffer>;
+  readonly labels: Int32Array;
 }
 
 /** Lets other events have their turn. */
@@ -95,8 +95,8 @@ export class BatchMaker {
 class Rows {
   private shape: ImageShape = [0, 0, 0];
   private size = 0;
-  private images: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  private readonly labels: Int32Array<ArrayBuffer>;
+  private images: Float32Array | Uint8Array = new Uint8Array(0);
+  private readonly labels: Int32Array;
 
   constructor(
     private readonly indices: Uint32Array,

@@ -47,7 +47,7 @@ const side = 28;
  *   or fewer images of a class than `subset`.
  * @example const train = await fashionMnist({ split: 'train' });
  */
-export async function fashionMnist(options: FashionMnistOptions): Promise<MemoryDataset> {
+export async function fashionMnist(options: FashionMnistOptions): Promise<MemoryDataset<Uint8Array>> {
   const op = 'fashionMnist';
   const given = expectPlainOptions(op, options, ['split', 'folder', 'subset']);
   const split = expectOneOf(op, 'split', given.split, ['train', 'test']);
@@ -75,7 +75,11 @@ function findFile(folder: string, name: string): string {
   );
 }
 
-function firstOfEachClass(dataset: MemoryDataset, perClass: number, labelFile: string): MemoryDataset {
+function firstOfEachClass(
+  dataset: MemoryDataset<Uint8Array>,
+  perClass: number,
+  labelFile: string,
+): MemoryDataset<Uint8Array> {
   const taken = fashionMnistClasses.map(() => 0);
   const chosen = [...dataset.labels.keys()].filter((i) => taken[dataset.labels[i]]++ < perClass);
   const short = taken.findIndex((count) => count < perClass);

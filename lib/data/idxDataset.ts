@@ -23,7 +23,11 @@ export const sharedBytes = (bytes: number): Uint8Array => new Uint8Array(new Sha
  * @throws ArgumentError for a file that is missing or cannot be read; FormatError naming file and position for what is wrong in
  *   one, and for another number of labels than images. All by rejection.
  */
-export async function idxDataset(images: string, labels: string, options?: IdxDatasetOptions): Promise<MemoryDataset> {
+export async function idxDataset(
+  images: string,
+  labels: string,
+  options?: IdxDatasetOptions,
+): Promise<MemoryDataset<Uint8Array>> {
   const { classes } = expectPlainOptions('idxDataset', options, ['classes']);
   if (classes !== undefined && !(Array.isArray(classes) && classes.every((name) => typeof name === 'string'))) {
     throw new ArgumentError(`idxDataset: classes must be a list of names, given ${describe(classes)}`);
@@ -37,7 +41,7 @@ export async function readPair(
   imageFile: string,
   labelFile: string,
   classes: readonly string[] | undefined,
-): Promise<MemoryDataset> {
+): Promise<MemoryDataset<Uint8Array>> {
   const images = await readIdxFile(op, imageFile, [3, 4], sharedBytes);
   const labels = await readIdxFile(op, labelFile, [1], sharedBytes);
   const [count, ...extents] = images.shape;

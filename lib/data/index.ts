@@ -21,4 +21,5 @@ export { type BuiltInTransform, compose, moduleTransform, type Transform } from 
 export { normalise, toFloat } from './transforms/values';
 export { type VignetteOptions, vignette } from './transforms/vignette';
 export { lensDistortion, randomRotation, type WarpOptions } from './transforms/warp';
+export type { ModuleLocation } from './userModule';
 export { concatDatasets, subset } from './views';

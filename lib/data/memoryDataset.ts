@@ -21,9 +21,9 @@ function shared<T extends Shareable>(array: T): T {
 }
 
 /** Images of one size, one after another, and their labels. */
-export class MemoryDataset implements Dataset {
+export class MemoryDataset<A extends Uint8Array | Float32Array = Uint8Array | Float32Array> implements Dataset {
   /** All images, [N, C, H, W]. */
-  readonly images: Uint8Array | Float32Array;
+  readonly images: A;
   /** One label per image. */
   readonly labels: Int32Array;
   /** Of each image. */
@@ -34,12 +34,7 @@ export class MemoryDataset implements Dataset {
   #spec: MemorySpec | undefined;
 
   /** @internal */
-  constructor(
-    images: Uint8Array | Float32Array,
-    labels: Int32Array,
-    shape: ImageShape,
-    classes?: readonly string[] | undefined,
-  ) {
+  constructor(images: A, labels: Int32Array, shape: ImageShape, classes?: readonly string[] | undefined) {
     this.images = images;
     this.labels = labels;
     this.shape = shape;

@@ -4,13 +4,19 @@ import { pathToFileURL } from 'node:url';
 import { ArgumentError } from '../errors';
 import { describe } from '../text';
 
-/** The URL of a module that is given as a `file:` URL, as a URL object or a string, or as an absolute path. @internal */
+/** Where a module is: an absolute path, or a `file:` URL as an object or a string. */
+export type ModuleLocation = string | { readonly href: string };
+
+/** The URL of a module. @internal */
 export function moduleUrl(op: string, module: unknown): string {
-  if (module instanceof URL || (typeof module === 'string' && module.startsWith('file:'))) return String(module);
-  if (typeof module === 'string' && isAbsolute(module)) return pathToFileURL(module).href;
+  const text = typeof module === 'string' ? module : (module as { href?: unknown } | null | undefined)?.href;
+  if (typeof text === 'string') {
+    if (text.startsWith('file:')) return text;
+    if (isAbsolute(text)) return pathToFileURL(text).href;
+  }
   throw new ArgumentError(
     `${op}: module must be an absolute path or a file: URL, such as new URL('./file.mjs', import.meta.url), ` +
-      `given ${describe(module)}`,
+      `given ${describe(text ?? module)}`,
   );
 }
 

@@ -19,7 +19,7 @@ async function work(job: WorkerJob): Promise<void> {
   try {
     const batch = await (await maker).make(job);
     answer = { id: job.id, batch };
-    transfer = [batch.images.buffer, batch.labels.buffer];
+    transfer = [batch.images.buffer as ArrayBuffer, batch.labels.buffer as ArrayBuffer];
   } catch (error) {
     answer = { id: job.id, error: packError(error) };
   }

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type NamedArray, readWeights, WeightsFileError, writeWeights } from '../../examples/lib/weights.mjs';
-import { temporaryDirectory } from './dataFiles';
+import { temporaryFolder } from '../support/temporaryFolder';
 
-const directory = temporaryDirectory();
+const directory = temporaryFolder();
 const file = join(directory, 'weights.safetensors');
 
 /** A safetensors file with this header and data. */

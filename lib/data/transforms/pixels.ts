@@ -11,7 +11,7 @@ import type { HostImage, ImageShape } from '../sample';
 export type TransformFunction = (image: HostImage, random: SampleRandom) => HostImage;
 
 /** Values of an image in the making. Bytes are clamped: a number written to them is rounded to 0 … 255, ties to even. */
-export type Pixels = Uint8ClampedArray<ArrayBuffer> | Float32Array<ArrayBuffer>;
+export type Pixels = Uint8ClampedArray | Float32Array;
 
 /** Zeros of the element type of `image`. */
 export function pixelsLike(image: HostImage, size: number): Pixels {

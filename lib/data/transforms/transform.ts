@@ -2,7 +2,7 @@
 import { ArgumentError } from '../../errors';
 import { alternatives, describe } from '../../text';
 import { checkImage } from '../sample';
-import { defaultExport, moduleUrl, plainData } from '../userModule';
+import { defaultExport, type ModuleLocation, moduleUrl, plainData } from '../userModule';
 import { buildColorJitter, type ColorJitter } from './colorJitter';
 import { buildCenterCrop, buildRandomCrop, type CenterCrop, type RandomCrop } from './crop';
 import { buildRandomHorizontalFlip, type RandomHorizontalFlip } from './flip';
@@ -91,7 +91,7 @@ export function compose(transforms: readonly Transform[]): Composed {
  * // invert.mjs
  * export default () => ({ data, shape }) => ({ data: data.map((x) => 255 - x), shape });
  */
-export function moduleTransform(module: string | URL, options?: unknown): ModuleTransform {
+export function moduleTransform(module: ModuleLocation, options?: unknown): ModuleTransform {
   const url = moduleUrl('moduleTransform', module);
   return { kind: 'module', url, options: plainData('moduleTransform', options) };
 }
