@@ -58,7 +58,7 @@ foreach(family IN LISTS families)
   # gradients by weight a tenth, and with 32 registers their micro-kernels are spilled at -O2. For the baseline, which few
   # processors run, the addon's size counts more; what matters most of -O3 there is that short loops are taken apart.
   set(options -O2)
-  if(file MATCHES "^(conv2d|matmul)$")
+  if(file MATCHES "^(conv2d|conv3d|matmul)$")
     set(options $<$<CXX_COMPILER_ID:GNU>:-fpeel-loops;-fsplit-loops;-fsplit-paths>)
   endif()
   if(NOT RECEPTIVE_SANITIZE)

@@ -2,8 +2,10 @@
 import { type Attributes, newOutput, numbers, opName, words, writeAttributes, writeShape } from './boundary';
 import { deviceId } from './deviceTable';
 import { bytesPerElement, type DType, dtypeNumber } from './dtype';
+import { GraphError } from './errors';
 import { native } from './native';
-import { checkedSize, type Shape } from './shape';
+import { checkedSize, type Shape, shapeText } from './shape';
+import { mode } from './tape/mode';
 import { type AnyTensor, Tensor } from './tensor';
 import { dispatchTraced, tracing } from './trace';
 
@@ -87,6 +89,30 @@ export function run1<D extends DType>(
   return runOn(op, first._device, first.device, inputs, dtype, Object.freeze(shape), size, attrs);
 }
 
+/** Runs an op with several new outputs on the device of its inputs. */
+function runSeveral(op: number, inputs: Inputs, outputs: readonly OutputSpec[], attrs?: Attributes): AnyTensor[] {
+  const { _device: device, device: deviceName } = inputs[0];
+  const first = begin(op, device, inputs, outputs.length);
+  let at = 0;
+  for (let i = 0; i < outputs.length; i++) {
+    words[first + 2 * i] = newOutput;
+    words[first + 2 * i + 1] = dtypeNumber(outputs[i].dtype);
+    at = writeShape(outputs[i].shape, at);
+  }
+  const sizes = outputs.map(({ dtype, shape }) => checkedSize(opName(op), shape, bytesPerElement(dtype)));
+  writeAttributes(op, attrs, at, inputs.length, outputs.length);
+  if (tracing.active === 0) dispatch();
+  else {
+    const shapes = outputs.map(({ shape }) => shape);
+    dispatchTraced(op, device, inputs, shapes, attrs);
+  }
+  // Wrapping runs no other call, so the buffer still holds all handles.
+  return outputs.map(({ dtype, shape }, i) => {
+    const handle = first + 2 * i;
+    return Tensor._wrap(words[handle], words[handle + 1], Object.freeze(shape), sizes[i], dtype, device, deviceName);
+  });
+}
+
 /** Runs an op with two outputs on the device of its inputs. Throws as `create1` does. */
 export function run2<A extends DType, B extends DType>(
   op: number,
@@ -95,26 +121,17 @@ export function run2<A extends DType, B extends DType>(
   outputB: OutputSpec<B>,
   attrs?: Attributes,
 ): [Tensor<A>, Tensor<B>] {
-  const { _device: device, device: deviceName } = inputs[0];
-  const a = begin(op, device, inputs, 2);
-  const b = a + 2;
-  const sizeA = checkedSize(opName(op), outputA.shape, bytesPerElement(outputA.dtype));
-  const sizeB = checkedSize(opName(op), outputB.shape, bytesPerElement(outputB.dtype));
-  words[a] = newOutput;
-  words[a + 1] = dtypeNumber(outputA.dtype);
-  words[b] = newOutput;
-  words[b + 1] = dtypeNumber(outputB.dtype);
-  const at = writeShape(outputB.shape, writeShape(outputA.shape, 0));
-  writeAttributes(op, attrs, at, inputs.length, 2);
-  if (tracing.active === 0) dispatch();
-  else dispatchTraced(op, device, inputs, [outputA.shape, outputB.shape], attrs);
-  // Wrapping runs no other call, so the buffer still holds both handles.
-  const shapeA = Object.freeze(outputA.shape);
-  const shapeB = Object.freeze(outputB.shape);
-  return [
-    Tensor._wrap(words[a], words[a + 1], shapeA, sizeA, outputA.dtype, device, deviceName),
-    Tensor._wrap(words[b], words[b + 1], shapeB, sizeB, outputB.dtype, device, deviceName),
-  ];
+  return runSeveral(op, inputs, [outputA, outputB], attrs) as AnyTensor[] as [Tensor<A>, Tensor<B>];
+}
+
+/** Runs an op with three outputs of one type on the device of its inputs. Throws as `create1` does. */
+export function run3<D extends DType>(
+  op: number,
+  inputs: Inputs,
+  outputs: readonly [OutputSpec<D>, OutputSpec<D>, OutputSpec<D>],
+  attrs?: Attributes,
+): [Tensor<D>, Tensor<D>, Tensor<D>] {
+  return runSeveral(op, inputs, outputs, attrs) as AnyTensor[] as [Tensor<D>, Tensor<D>, Tensor<D>];
 }
 
 /** What a call would take beside its operands, by its attributes and element type; runs nothing. */
@@ -133,8 +150,27 @@ export function needsOf(
   return { workspaceBytes: numbers[0], packedBytes: numbers[1] };
 }
 
-/** Runs an op that overwrites `outputs`, on their device. */
-export function runInPlace(op: number, inputs: Inputs, outputs: Inputs, attrs?: Attributes): void {
+/**
+ * Runs an op that overwrites `outputs`, on their device.
+ *
+ * @param name What errors call it, where one op serves several functions.
+ * @throws GraphError for one that requires grad, while operations are recorded.
+ */
+export function runInPlace(
+  op: number,
+  inputs: Inputs,
+  outputs: Inputs,
+  attrs?: Attributes,
+  name: string = opName(op),
+): void {
+  for (let i = 0; mode.recording && i < outputs.length; i++) {
+    if (outputs[i]._requiresGrad) {
+      throw new GraphError(
+        `${name}: a tensor that requires grad (${outputs[i].dtype} ${shapeText(outputs[i].shape)}) may be written in ` +
+          'place only within noGrad()',
+      );
+    }
+  }
   const device = outputs[0]._device;
   let at = begin(op, device, inputs, outputs.length);
   for (let i = 0; i < outputs.length; i++) {

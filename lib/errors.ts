@@ -57,6 +57,14 @@ export class IndexError extends ReceptiveError {
   override readonly code: string = 'ERR_INDEX';
 }
 
+/**
+ * The tape cannot do what is asked: a graph that was used up or never recorded, or a saved tensor that was written in
+ * place.
+ */
+export class GraphError extends ReceptiveError {
+  override readonly code: string = 'ERR_GRAPH';
+}
+
 /** The native addon could not be loaded, or is of another version than this package. */
 export class AddonError extends ReceptiveError {
   override readonly code: string = 'ERR_ADDON';
@@ -76,6 +84,7 @@ export const errorClasses: Readonly<Record<string, ErrorClass>> = {
   ERR_UNSUPPORTED: UnsupportedError,
   ERR_FORMAT: FormatError,
   ERR_ARGUMENT: ArgumentError,
+  ERR_GRAPH: GraphError,
   ERR_INDEX: IndexError,
   ERR_ADDON: AddonError,
 };

@@ -1,5 +1,13 @@
 // The public API. What is not exported here or from a subpath is internal.
 export {
+  checkpoint,
+  customGradient,
+  type GradientsOptions,
+  gradients,
+  noGrad,
+  type SaveForBackward,
+} from './autograd';
+export {
   arange,
   type CreationOptions,
   eye,
@@ -32,6 +40,7 @@ export {
   DisposedError,
   DTypeError,
   FormatError,
+  GraphError,
   IndexError,
   OutOfMemoryError,
   ReceptiveError,
@@ -43,7 +52,14 @@ export type { DeviceInfo, MemoryStats } from './nativeTypes';
 export * as grad from './ops/gradients';
 export * from './ops/index';
 export { type ChromeTrace, chromeTrace, type Profile, type ProfileEvent, profile } from './profile';
-export { getRngState, manualSeed, type RngState, setRngState } from './random';
+export {
+  getRngState,
+  manualSeed,
+  type RngState,
+  type SampleRange,
+  setRngState,
+  withSampleRange,
+} from './random';
 export { rand, randint, randn } from './randomTensors';
 export { keep, tidy } from './scope';
 export { type NestedArray, Tensor } from './tensor';

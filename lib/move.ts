@@ -4,16 +4,33 @@ import { expectDtypeName, expectTensor, sameDevice, sameDtype } from './check';
 import { deviceId, resolveDevice } from './deviceTable';
 import { run1, runInPlace } from './dispatch';
 import type { DType } from './dtype';
-import { bytesPerElement, dtypeNumber } from './dtype';
+import { bytesPerElement, dtypeNumber, isFloat } from './dtype';
 import { ArgumentError, ShapeError } from './errors';
 import { native } from './native';
+import { pad } from './ops/copy';
 import { dataSync } from './reading';
 import { checkedSize, expectShape, sameShape, shapeText, sizeOf } from './shape';
-import { Tensor } from './tensor';
+import { record, recording, rule } from './tape/node';
+import { type AnyTensor, Tensor } from './tensor';
 import { describe } from './text';
 
 const castOp = opNumber('cast');
 const copyOp = opNumber('copyStrided');
+
+const linear = { keeps: 'nothing', differentiable: true };
+
+/** Another handle, with the tape's knowledge: a rule returns new tensors. */
+const another = (tensor: AnyTensor): AnyTensor => reshape(tensor, tensor.shape);
+
+const reshapeRule = rule<readonly number[]>('reshape', linear, ({ gradOutput, state }) => [reshape(gradOutput, state)]);
+const cloneRule = rule('clone', linear, ({ gradOutput }) => [another(gradOutput)]);
+const castRule = rule<DType>('cast', linear, ({ gradOutput, state }) => [cast(gradOutput, state)]);
+const toRule = rule<string>('to', linear, ({ gradOutput, state }) => [to(gradOutput, state)]);
+const rowsRule = rule<{ before: number; after: number }>('Tensor.slice', linear, ({ gradOutput, state }) => {
+  const paddings = gradOutput.shape.map((): [number, number] => [0, 0]);
+  paddings[0] = [state.before, state.after];
+  return [pad(gradOutput, paddings)];
+});
 
 /** Another handle on the storage of `tensor`, from element `offset`; takes `shape`. */
 export function view<D extends DType>(
@@ -57,14 +74,16 @@ export function fromHost<D extends DType>(
 export function to<D extends DType>(tensor: Tensor<D>, id: string): Tensor<D> {
   tensor._expectAlive('to');
   const device = resolveDevice('to', id);
-  if (device === tensor._device) return view(tensor, tensor.shape, tensor.size, 0);
-  return fromHost(dataSync(tensor), tensor.dtype, tensor.shape, tensor.size, device);
+  if (device === tensor._device) return reshape(tensor, tensor.shape);
+  const output = fromHost(dataSync(tensor), tensor.dtype, tensor.shape, tensor.size, device);
+  return recording(tensor) ? record(toRule, [tensor], output, [], tensor.device) : output;
 }
 
 export function cast<E extends DType>(tensor: Tensor<DType>, dtype: E): Tensor<E> {
   tensor._expectAlive('cast');
   expectDtypeName('cast', 'dtype', dtype);
-  return run1(castOp, [tensor], dtype, tensor.shape);
+  const output = run1(castOp, [tensor], dtype, tensor.shape);
+  return recording(tensor) && isFloat(dtype) ? record(castRule, [tensor], output, [], tensor.dtype) : output;
 }
 
 /** The extents asked for, with the -1, if there is one, replaced by what the size demands. */
@@ -94,7 +113,8 @@ export function reshape<D extends DType>(tensor: Tensor<D>, given: readonly numb
       `reshape: ${shapeText(tensor.shape)} has ${tensor.size} elements, ${shapeText(shape)} has ${size}`,
     );
   }
-  return view(tensor, shape, tensor.size, 0);
+  const output = view(tensor, shape, tensor.size, 0);
+  return recording(tensor) ? record(reshapeRule, [tensor], output, [], tensor.shape) : output;
 }
 
 function expectPosition(name: string, value: unknown, extent: number): number {
@@ -118,7 +138,8 @@ export function slice<D extends DType>(tensor: Tensor<D>, begin: number, end?: n
     );
   }
   const inner = extent === 0 ? 0 : tensor.size / extent;
-  return view(tensor, [last - first, ...shape.slice(1)], (last - first) * inner, first * inner);
+  const output = view(tensor, [last - first, ...shape.slice(1)], (last - first) * inner, first * inner);
+  return recording(tensor) ? record(rowsRule, [tensor], output, [], { before: first, after: extent - last }) : output;
 }
 
 /** Attributes of a copy of `size` contiguous elements. */
@@ -128,7 +149,8 @@ function contiguous(size: number): { [name: string]: number | readonly number[] 
 
 export function clone<D extends DType>(tensor: Tensor<D>): Tensor<D> {
   tensor._expectAlive('clone');
-  return run1(copyOp, [tensor], tensor.dtype, tensor.shape, contiguous(tensor.size));
+  const output = run1(copyOp, [tensor], tensor.dtype, tensor.shape, contiguous(tensor.size));
+  return recording(tensor) ? record(cloneRule, [tensor], output) : output;
 }
 
 function overlap(a: Tensor<DType>, b: Tensor<DType>): boolean {

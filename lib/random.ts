@@ -1,7 +1,9 @@
 // The random state of this environment. A generator is counter-based (Philox-4x32-10: Salmon et al., "Parallel random
 // numbers: as easy as 1, 2, 3", SC 2011): element i of a tensor is a function of the seed and of `offset + i` alone.
 import { expectInteger, expectOptions } from './check';
-import { ArgumentError } from './errors';
+import { ArgumentError, ShapeError } from './errors';
+import { refusePromise } from './scope';
+import { type Shape, shapeText } from './shape';
 import { describe } from './text';
 
 /** The state of the generator, plain data that can be stored as JSON. */
@@ -23,6 +25,9 @@ function currentState(): RngState {
   return state;
 }
 
+const endOfStream = (op: string): ArgumentError =>
+  new ArgumentError(`${op}: the random stream is used up at 2^53 - 1 elements; manualSeed() starts another`);
+
 /**
  * Reserves the next `count` elements of the stream.
  *
@@ -32,9 +37,7 @@ function currentState(): RngState {
  */
 export function drawRandom(op: string, count: number): RngState {
   const before = currentState();
-  if (before.offset + count > Number.MAX_SAFE_INTEGER) {
-    throw new ArgumentError(`${op}: the random stream is used up at 2^53 - 1 elements; manualSeed() starts another`);
-  }
+  if (before.offset + count > Number.MAX_SAFE_INTEGER) throw endOfStream(op);
   state = { seed: before.seed, offset: before.offset + count };
   return before;
 }
@@ -58,17 +61,103 @@ export function getRngState(): RngState {
 }
 
 /**
+ * A copy of a state that `getRngState()` returned.
+ *
+ * @throws ArgumentError when it is none.
+ * @internal
+ */
+export function expectRngState(op: string, name: string, given: unknown): RngState {
+  if (given === undefined) throw new ArgumentError(`${op}: ${name} must be an object, given undefined`);
+  const { seed, offset } = expectOptions(op, given as RngState, ['seed', 'offset']);
+  if (!Array.isArray(seed) || seed.length !== 2) {
+    throw new ArgumentError(`${op}: seed must be a list of two integers, given ${describe(seed)}`);
+  }
+  const low = expectInteger(op, 'seed[0]', seed[0], 0, 2 ** 32 - 1);
+  const high = expectInteger(op, 'seed[1]', seed[1], 0, 2 ** 32 - 1);
+  return { seed: [low, high], offset: expectInteger(op, 'offset', offset, 0) };
+}
+
+/**
  * Continues from a state that `getRngState()` returned.
  *
  * @throws ArgumentError when it is not such a state.
  */
 export function setRngState(given: RngState): void {
-  if (given === undefined) throw new ArgumentError('setRngState: state must be an object, given undefined');
-  const { seed, offset } = expectOptions('setRngState', given, ['seed', 'offset']);
-  if (!Array.isArray(seed) || seed.length !== 2) {
-    throw new ArgumentError(`setRngState: seed must be a list of two integers, given ${describe(seed)}`);
+  state = expectRngState('setRngState', 'state', given);
+}
+
+/** The samples of this process within a batch that several share. */
+export interface SampleRange {
+  /** Position of this process' first sample in the whole batch. */
+  readonly first: number;
+  /** Number of samples in the whole batch. */
+  readonly total: number;
+}
+
+let range: SampleRange | undefined;
+
+/** What `shape` is within the range in force: elements before its first sample, and those of the whole batch. */
+function withinBatch(op: string, shape: Shape, size: number): { before: number; all: number } {
+  if (range === undefined) return { before: 0, all: size };
+  const { first, total } = range;
+  if (shape.length === 0) throw new ShapeError(`${op}: withSampleRange needs an input with samples, given a scalar`);
+  const [samples] = shape;
+  if (first + samples > total) {
+    throw new ShapeError(
+      `${op}: input ${shapeText(shape)} has ${samples} samples, but from first = ${first} on withSampleRange's ` +
+        `total = ${total} leaves ${total - first}`,
+    );
   }
-  const low = expectInteger('setRngState', 'seed[0]', seed[0], 0, 2 ** 32 - 1);
-  const high = expectInteger('setRngState', 'seed[1]', seed[1], 0, 2 ** 32 - 1);
-  state = { seed: [low, high], offset: expectInteger('setRngState', 'offset', offset, 0) };
+  let elements = 1;
+  for (let axis = 1; axis < shape.length; axis++) elements *= shape[axis];
+  return { before: first * elements, all: total * elements };
+}
+
+/**
+ * `drawRandom` for a tensor whose first axis are the samples of the range in force.
+ *
+ * @throws ShapeError when they do not fit it; ArgumentError at the end of the stream.
+ * @internal
+ */
+export function drawForSamples(op: string, shape: Shape, size: number): RngState {
+  const { before, all } = withinBatch(op, shape, size);
+  const { seed, offset } = drawRandom(op, all);
+  return { seed, offset: offset + before };
+}
+
+/** Where such a tensor's elements are that were drawn from `given`. @internal */
+export function stateForSamples(op: string, given: RngState, shape: Shape, size: number): RngState {
+  const { before, all } = withinBatch(op, shape, size);
+  if (given.offset + all > Number.MAX_SAFE_INTEGER) throw endOfStream(op);
+  return { seed: given.seed, offset: given.offset + before };
+}
+
+/**
+ * For training on several processes, each with a part of every batch: during `fn`, `dropout()` on an input whose first
+ * axis has n samples draws as if it had all `total` of them, and uses the numbers of the samples first … first + n - 1.
+ * With the same seed everywhere the parts' masks are those of the whole batch on one process, and all processes' random
+ * streams stay at the same element. Scopes nest, the innermost one counts. Other random functions are not affected.
+ *
+ * @param samples `first` and `total`, integers with 0 <= first <= total.
+ * @param fn A synchronous function.
+ * @returns What `fn` returned.
+ * @throws ArgumentError when the range makes no sense, or `fn` is no function or returns a promise.
+ * @example withSampleRange({ first: rank * 32, total: ranks * 32 }, () => dropout(x));
+ */
+export function withSampleRange<T>(samples: SampleRange, fn: () => T): T {
+  const op = 'withSampleRange';
+  if (samples === undefined) throw new ArgumentError(`${op}: samples must be an object, given undefined`);
+  const given = expectOptions(op, samples, ['first', 'total']);
+  const total = expectInteger(op, 'total', given.total, 0);
+  const first = expectInteger(op, 'first', given.first, 0, total);
+  if (typeof fn !== 'function') throw new ArgumentError(`${op}: fn must be a function, given ${describe(fn)}`);
+  const outer = range;
+  range = { first, total };
+  try {
+    const result = fn();
+    refusePromise(op, result);
+    return result;
+  } finally {
+    range = outer;
+  }
 }

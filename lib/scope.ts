@@ -47,6 +47,11 @@ export function adopt(tensor: AnyTensor): void {
     current.add(tensor);
     return;
   }
+  adoptLater(tensor);
+}
+
+/** Gives a tensor to the registry, beyond every scope, when the turn of the microtask queue ends. @internal */
+export function adoptLater(tensor: AnyTensor): void {
   recent.push(tensor);
   if (!turnRequested) {
     turnRequested = true;

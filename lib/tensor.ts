@@ -1,13 +1,15 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { DType, TypedArrayOf } from './dtype';
 import { isFloat } from './dtype';
-import { ArgumentError, DisposedError, DTypeError, ShapeError, UnsupportedError } from './errors';
+import { ArgumentError, DisposedError, DTypeError, ShapeError } from './errors';
 import { inspectTensor } from './format';
 import * as move from './move';
 import { native } from './native';
 import * as reading from './reading';
-import { adopt, unwatch } from './scope';
+import { adopt, adoptLater, unwatch } from './scope';
 import { sameShape, shapeText } from './shape';
+import * as tape from './tape/backward';
+import type { Source } from './tape/node';
 import { describe } from './text';
 
 /** Values in nested arrays, as deep as the tensor has axes. */
@@ -19,7 +21,11 @@ export type AnyTensor = Tensor<DType>;
 // Structured cloning would turn an instance into a bare object without a handle; a symbol is what it refuses to copy.
 const local = Symbol('a Tensor belongs to the thread that made it');
 
-let storages = 0;
+/** Memory that tensors share. */
+interface Storage {
+  /** Tensors on it that have not been disposed; one that the garbage collector took still counts. */
+  handles: number;
+}
 
 /**
  * An array of numbers of one type on one device, contiguous in row-major order. Made by `tensor()`, `zeros()` and the
@@ -48,13 +54,21 @@ export class Tensor<D extends DType = 'float32'> {
   /** Device number. @internal */
   readonly _device: number;
   /** Equal for views of the same memory. @internal */
-  readonly _storage: number;
+  readonly _storage: Storage;
   /** First element within the storage. @internal */
   readonly _offset: number;
   /** Whether the garbage collector's notice is registered. @internal */
   _watched = false;
-  /** @internal */
+  /** Also true of what was recorded. @internal */
   _requiresGrad = false;
+  /** The recorded operation that made the tensor; null: none, a leaf. @internal */
+  _source: Source | null = null;
+  /** How often the tape has saved the tensor. @internal */
+  _saves = 0;
+  /** Has the handle after dispose(), while the tape needs it. @internal */
+  _standIn: AnyTensor | undefined = undefined;
+  /** A stand-in is no user of the node that made its tensor, which may be the one that saved it. @internal */
+  _isStandIn = false;
   /** @internal */
   _grad: Tensor<D> | null = null;
   /** @internal */
@@ -70,7 +84,7 @@ export class Tensor<D extends DType = 'float32'> {
     dtype: D,
     deviceNumber: number,
     device: string,
-    storage: number,
+    storage: Storage,
     offset: number,
   ) {
     if (slot === undefined) throw new ArgumentError('new Tensor(): use tensor(), zeros() or another function');
@@ -100,7 +114,7 @@ export class Tensor<D extends DType = 'float32'> {
     deviceNumber: number,
     device: string,
   ): Tensor<E> {
-    const tensor = new Tensor(slot, generation, shape, size, dtype, deviceNumber, device, storages++, 0);
+    const tensor = new Tensor(slot, generation, shape, size, dtype, deviceNumber, device, { handles: 1 }, 0);
     adopt(tensor);
     return tensor;
   }
@@ -109,6 +123,7 @@ export class Tensor<D extends DType = 'float32'> {
   _view(slot: number, generation: number, shape: readonly number[], size: number, offset: number): Tensor<D> {
     const { dtype, device, _device, _storage, _offset } = this;
     const tensor = new Tensor(slot, generation, shape, size, dtype, _device, device, _storage, _offset + offset);
+    _storage.handles++;
     adopt(tensor);
     return tensor;
   }
@@ -121,11 +136,17 @@ export class Tensor<D extends DType = 'float32'> {
     }
   }
 
+  /** Whether another tensor, or the tape, sees this memory. @internal */
+  _shared(): boolean {
+    return this._storage.handles > 1;
+  }
+
   /**
-   * Whether gradients with respect to this tensor are wanted. This version stores the wish only: no tape records
-   * operations yet, gradients come from the kernels in `grad`. Only float tensors can have it.
+   * Whether gradients with respect to this tensor are wanted: set it on a tensor (a leaf) that an operation did not make,
+   * and operations on it are recorded, so that what they return requires gradients too. Only float tensors can have it.
    *
-   * @throws DTypeError when set to true on another type.
+   * @throws DTypeError when set to true on another type; ArgumentError when set to false on a recorded result (`detach()`
+   *   gives one without).
    */
   get requiresGrad(): boolean {
     return this._requiresGrad;
@@ -137,6 +158,12 @@ export class Tensor<D extends DType = 'float32'> {
     }
     if (value && !isFloat(this.dtype)) {
       throw new DTypeError(`requiresGrad: only float32 and float64 tensors have gradients, this one is ${this.dtype}`);
+    }
+    if (!value && this._source !== null) {
+      throw new ArgumentError(
+        `requiresGrad: the tensor was made by ${this._source.node.rule.op} of tensors that require grad; detach() gives ` +
+          'one that does not',
+      );
     }
     this._requiresGrad = value;
   }
@@ -270,23 +297,44 @@ export class Tensor<D extends DType = 'float32'> {
   }
 
   /**
-   * Not available in this version: operations are not recorded. The kernels in `grad` compute gradients explicitly.
+   * Adds the gradients of this tensor by all leaves that it depends on and that require grad to their `grad`, and frees the
+   * graph behind it. The gradients live until `dispose()`, beyond every `tidy()`; a leaf that was disposed gets none.
    *
-   * @throws UnsupportedError always.
+   * @param gradient Gradient of this tensor, same shape, dtype and device; 1 if left out, for a tensor of one element.
+   * @param options `retainGraph`: keep the graph, so that backward may be called again; false if left out.
+   * @throws GraphError when the tensor depends on none that requires grad, when the graph was freed by an earlier call, or
+   *   when something saved for it was written in place since; ShapeError without gradient for more than one element; and
+   *   as the operations' gradients do.
    */
-  backward(_gradient?: Tensor<D>, _options?: { retainGraph?: boolean }): void {
-    this._expectAlive('backward');
-    throw new UnsupportedError(
-      'backward: this version of receptive records no tape; compute gradients with the explicit kernels in `grad`',
-    );
+  backward(gradient?: Tensor<D>, options?: { readonly retainGraph?: boolean }): void {
+    tape.backward(this as AnyTensor, gradient as AnyTensor | undefined, options);
   }
 
-  /** Gives up this handle. Memory goes when no view and no queued work uses it. May be called again. */
+  /** Gives up this handle. Memory goes when no view, no queued work and no tape uses it. May be called again. */
   dispose(): void {
     if (this._slot < 0) return;
-    native.release(this._slot, this._generation);
+    // The node that made it may be let go now, and with it what the node saved: perhaps this tensor.
+    if (!this._isStandIn) this._source?.node.release();
+    const slot = this._slot;
     this._slot = -1;
     if (this._watched) unwatch(this);
+    if (this._saves > 0) {
+      this._standIn = this._handOver(slot);
+      return;
+    }
+    this._storage.handles--;
+    native.release(slot, this._generation);
+  }
+
+  /** A tensor with this one's handle, for the tape. */
+  private _handOver(slot: number): AnyTensor {
+    const { _generation, shape, size, dtype, _device, device, _storage, _offset } = this;
+    const standIn = new Tensor<DType>(slot, _generation, shape, size, dtype, _device, device, _storage, _offset);
+    standIn._requiresGrad = this._requiresGrad;
+    standIn._source = this._source;
+    standIn._isStandIn = true;
+    adoptLater(standIn);
+    return standIn;
   }
 
   /** `using t = …` disposes at the end of the block. */

@@ -18,6 +18,7 @@ if (!existsSync(declarations)) {
   process.exit(1);
 }
 const { devices, families } = await import('../test/tools/opTable.mjs');
+const { keptBy } = await import('../test/tools/probe.mjs');
 
 const dtypes = ['float32', 'float64', 'int32', 'uint8', 'bool'];
 
@@ -47,16 +48,18 @@ function readSignatures() {
 
 function operationsTable() {
   const lines = [
-    `| operation | ${dtypes.join(' | ')} | devices | gradient |`,
-    `|---|${dtypes.map(() => ':-:').join('|')}|---|---|`,
+    `| operation | ${dtypes.join(' | ')} | devices | gradient | kept by the tape |`,
+    `|---|${dtypes.map(() => ':-:').join('|')}|---|---|---|`,
   ];
   for (const { title, ops } of families) {
-    lines.push(`| **${title}** |${' |'.repeat(dtypes.length + 2)}`);
-    for (const { name, dtypes: taken, gradients = {}, sharedGradient } of ops) {
+    lines.push(`| **${title}** |${' |'.repeat(dtypes.length + 3)}`);
+    for (const { name, dtypes: taken, gradients = {}, sharedGradient, call } of ops) {
       const names = [...Object.keys(gradients), ...(sharedGradient ? [sharedGradient] : [])];
       const cells = dtypes.map((dtype) => (taken.includes(dtype) ? 'x' : ''));
       const gradient = names.map((one) => `\`grad.${one}\``).join(' ');
-      lines.push(`| \`${name}\` | ${cells.join(' | ')} | ${devices.join(', ')} | ${gradient} |`);
+      lines.push(
+        `| \`${name}\` | ${cells.join(' | ')} | ${devices.join(', ')} | ${gradient} | ${names.length > 0 ? keptBy(call) : ''} |`,
+      );
     }
   }
   return lines.join('\n');

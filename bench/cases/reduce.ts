@@ -1,4 +1,4 @@
-import { argmax, max, sum, type Tensor } from 'receptive';
+import { argmax, max, sum, sumSquares, type Tensor } from 'receptive';
 import type { AnyTensor, BenchCase, Family } from '../benchCase';
 import { normal } from '../inputs';
 
@@ -33,6 +33,7 @@ const place = (line: readonly number[]): number => line.indexOf(largest(line));
 
 export const reduce: Family = () => [
   over('sum', (x) => sum(x, { axis: 1 }), [1, 1 << 24, 1], total),
+  over('sumSquares', sumSquares, [1, 1 << 24, 1], (line) => total(line.map((v) => v * v))),
   over('sum', (x) => sum(x, { axis: 1 }), [4096, 1024, 1], total),
   over('sum', (x) => sum(x, { axis: 1 }), [16, 64, 12544], total),
   over('max', (x) => max(x, { axis: 1 }), [4096, 1024, 1], largest),

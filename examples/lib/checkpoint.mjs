@@ -1,14 +1,9 @@
 /**
- * The state of a training run in a weights file: parameters under their names, momentum buffers as `velocity.<name>`, and
- * in the metadata, as JSON, everything that a resumed run needs to continue exactly. Times are left out: the same training
- * gives the same file.
+ * The state of a training run in a checkpoint of `receptive/io`: parameters and momentum buffers are its parts, and everything
+ * else that a resumed run needs to continue exactly are its values. Times are left out: the same training gives the same file.
  */
-import { tensor } from 'receptive';
-import { disposeParameters, mapParameters, PARAMETER_NAMES, PARAMETER_SHAPES } from './network.mjs';
-import { readWeights, WeightsFileError, writeWeights } from './weights.mjs';
-
-const FORMAT = 'receptive-example-lenet/1';
-const VELOCITY = 'velocity.';
+import { loadCheckpoint as load, saveCheckpoint as save } from 'receptive/io';
+import { disposeParameters, PARAMETER_NAMES, zeroParameters } from './network.mjs';
 
 /**
  * @typedef {object} EpochRecord
@@ -33,96 +28,86 @@ const VELOCITY = 'velocity.';
  * @property {TrainingState} state
  */
 
+/** A weights file that cannot be used; the message names it. */
+export class WeightsFileError extends Error {
+  /**
+   * @param {string} file
+   * @param {unknown} cause
+   */
+  constructor(file, cause) {
+    const { message } = /** @type {Error} */ (cause);
+    super(message.includes(file) ? message : `${file}: ${message}`, { cause });
+    this.name = 'WeightsFileError';
+  }
+}
+
+/**
+ * A part of a checkpoint: something whose state can be taken and replaced.
+ * @param {import('./network.mjs').Parameters} parameters
+ * @returns {import('receptive/io').Stateful}
+ */
+function part(parameters) {
+  return {
+    stateDict: () => ({ tensors: parameters, values: {} }),
+    loadStateDict({ tensors }) {
+      const missing = PARAMETER_NAMES.find((name) => !Object.hasOwn(tensors, name));
+      if (missing !== undefined) throw new Error(`tensor '${missing}' is missing`);
+      const count = Object.keys(tensors).length;
+      if (count !== PARAMETER_NAMES.length) {
+        throw new Error(`${count} tensors, this network has ${PARAMETER_NAMES.length}: another network's weights`);
+      }
+      for (const name of PARAMETER_NAMES) {
+        parameters[name].copy_(/** @type {import('receptive').Tensor} */ (tensors[name]));
+      }
+    },
+  };
+}
+
+/** @param {Pick<Checkpoint, 'parameters' | 'velocities'>} checkpoint */
+const parts = ({ parameters, velocities }) => ({ parameters: part(parameters), velocities: part(velocities) });
+
 /**
  * @param {string} file
  * @param {Checkpoint} checkpoint
  * @returns {Promise<void>}
+ * @throws {WeightsFileError} when it cannot be written
  */
-export async function saveCheckpoint(file, { parameters, velocities, state }) {
-  const tensors = new Map();
-  for (const [prefix, group] of /** @type {const} */ ([
-    ['', parameters],
-    [VELOCITY, velocities],
-  ])) {
-    for (const name of PARAMETER_NAMES) {
-      tensors.set(prefix + name, { shape: [...PARAMETER_SHAPES[name]], data: await group[name].data() });
-    }
+export async function saveCheckpoint(file, checkpoint) {
+  const values = /** @type {Record<string, any>} */ (checkpoint.state);
+  try {
+    await save(file, { parts: parts(checkpoint), values });
+  } catch (error) {
+    throw new WeightsFileError(file, error);
   }
-  writeWeights(file, tensors, { format: FORMAT, training: JSON.stringify(state) });
 }
 
 /**
  * @param {string} file
- * @returns {Checkpoint}
+ * @returns {Promise<Checkpoint>}
  * @throws {WeightsFileError} unreadable, damaged, or of another network
  */
-export function loadCheckpoint(file) {
-  const { tensors, metadata } = readWeights(file);
-  if (metadata.format !== FORMAT) {
-    throw new WeightsFileError(
-      file,
-      `not saved by this program: metadata 'format' is ${JSON.stringify(metadata.format)}, expected "${FORMAT}"`,
-    );
-  }
-  const state = parseState(file, metadata.training);
-  // Everything is checked before the first tensor is made.
-  for (const prefix of ['', VELOCITY]) {
-    for (const name of PARAMETER_NAMES) checkTensor(file, prefix + name, PARAMETER_SHAPES[name], tensors);
-  }
-  const expected = 2 * PARAMETER_NAMES.length;
-  if (tensors.size !== expected) {
-    throw new WeightsFileError(
-      file,
-      `${tensors.size} tensors, this network has ${expected}: another network's weights`,
-    );
-  }
-  /** @param {string} prefix */
-  const load = (prefix) =>
-    mapParameters((name, shape) => tensor(/** @type {Float32Array} */ (tensors.get(prefix + name)?.data), { shape }));
-  const parameters = load('');
+export async function loadCheckpoint(file) {
+  const tensors = { parameters: zeroParameters(), velocities: zeroParameters() };
   try {
-    return { parameters, velocities: load(VELOCITY), state };
+    // Names, shapes and the checksum are compared before anything is copied.
+    const { values } = await load(file, { parts: parts(tensors) });
+    const problem = stateProblem(values);
+    if (problem !== undefined) throw new Error(`its values: ${problem}`);
+    for (const group of Object.values(tensors)) await expectFinite(group);
+    return { ...tensors, state: /** @type {any} */ (values) };
   } catch (error) {
-    disposeParameters(parameters);
-    throw error;
+    for (const group of Object.values(tensors)) disposeParameters(group);
+    throw new WeightsFileError(file, error);
   }
 }
 
-/**
- * @param {string} file
- * @param {string} name
- * @param {readonly number[]} shape
- * @param {Map<string, import('./weights.mjs').NamedArray>} tensors
- */
-function checkTensor(file, name, shape, tensors) {
-  const found = tensors.get(name);
-  if (found === undefined) throw new WeightsFileError(file, `tensor '${name}' is missing`);
-  if (found.shape.length !== shape.length || found.shape.some((dim, axis) => dim !== shape[axis])) {
-    throw new WeightsFileError(
-      file,
-      `tensor '${name}' has shape [${found.shape.join(', ')}], this network needs [${shape.join(', ')}]`,
-    );
+/** @param {import('./network.mjs').Parameters} parameters */
+async function expectFinite(parameters) {
+  for (const name of PARAMETER_NAMES) {
+    const values = await parameters[name].data();
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad !== -1) throw new Error(`tensor '${name}' holds ${values[bad]} at position ${bad}`);
   }
-  const bad = found.data.findIndex((value) => !Number.isFinite(value));
-  if (bad !== -1) throw new WeightsFileError(file, `tensor '${name}' holds ${found.data[bad]} at position ${bad}`);
-}
-
-/**
- * @param {string} file
- * @param {string | undefined} text
- * @returns {TrainingState}
- */
-function parseState(file, text) {
-  /** @type {any} */
-  let state;
-  try {
-    state = JSON.parse(text ?? '');
-  } catch (error) {
-    throw new WeightsFileError(file, "metadata 'training' is not JSON", error);
-  }
-  const problem = stateProblem(state);
-  if (problem !== undefined) throw new WeightsFileError(file, `metadata 'training': ${problem}`);
-  return state;
 }
 
 /**

@@ -1,12 +1,12 @@
 /** The example from end to end: data, training or resuming, evaluation, weights, report. */
 import { devices, getDefaultDevice, setNumThreads } from 'receptive';
-import { checkWritable } from './atomicFile.mjs';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.mjs';
 import { classScores } from './confusion.mjs';
 import { loadDataset, locateDataset, pixelStatistics } from './dataset.mjs';
 import { evaluate } from './evaluate.mjs';
 import { EpochMeter } from './meter.mjs';
-import { disposeParameters, initialParameters, zeroVelocities } from './network.mjs';
+import { disposeParameters, initialParameters, zeroParameters } from './network.mjs';
+import { checkWritable } from './outputFile.mjs';
 import { createProgress } from './progress.mjs';
 import { classTable, count, duration, percent, plural } from './text.mjs';
 import { trainEpoch } from './trainer.mjs';
@@ -51,7 +51,7 @@ export async function runDemo(options, signal) {
   const device = describeDevice();
   console.log(`Device:  ${device}`);
 
-  const checkpoint = start(options, dataset);
+  const checkpoint = await start(options, dataset);
   const { parameters, velocities, state } = checkpoint;
   const epochsBefore = state.history.length;
   try {
@@ -104,9 +104,9 @@ function interrupted(epochs, epochsBefore, out) {
  * A fresh start, or the saved one, with what the command line changes in it.
  * @param {CommandLine} options
  * @param {Dataset} dataset
- * @returns {Checkpoint}
+ * @returns {Promise<Checkpoint>}
  */
-function start(options, dataset) {
+async function start(options, dataset) {
   const given = dropUndefined({
     seed: options.seed,
     batchSize: options.batch,
@@ -119,9 +119,9 @@ function start(options, dataset) {
     const normalisation = pixelStatistics(dataset.train.images);
     const hyper = { ...DEFAULTS, scheduleEpochs, normalisation, ...given };
     const state = { hyper, dataFingerprint: dataset.fingerprint, history: [] };
-    return { parameters: initialParameters(hyper.seed), velocities: zeroVelocities(), state };
+    return { parameters: initialParameters(hyper.seed), velocities: zeroParameters(), state };
   }
-  const checkpoint = loadCheckpoint(options.resume);
+  const checkpoint = await loadCheckpoint(options.resume);
   const { state } = checkpoint;
   console.log(`Weights: ${options.resume}, after ${plural(state.history.length, 'epoch')}`);
   const changed = Object.keys(given).filter((name) => Reflect.get(given, name) !== Reflect.get(state.hyper, name));

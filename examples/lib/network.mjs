@@ -70,8 +70,8 @@ export function initialParameters(seed) {
   });
 }
 
-/** @returns {Parameters} the momentum buffers before the first step */
-export function zeroVelocities() {
+/** @returns {Parameters} zeros: the momentum buffers before the first step, or what saved values are copied to */
+export function zeroParameters() {
   return mapParameters((_, shape) => zeros(shape));
 }
 

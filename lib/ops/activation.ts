@@ -1,40 +1,49 @@
 import { expectFinite, expectOneOf, expectOptions } from '../check';
 import type { DType } from '../dtype';
 import type { Tensor } from '../tensor';
+import { add, greater, minimum, mul, sub } from './binary';
 import { pointwise, pointwiseGradient, run, runGradient } from './pointwise';
-
-const rows = {
-  relu: pointwise('relu'),
-  relu6: pointwise('relu6'),
-  leakyRelu: pointwise('leakyRelu'),
-  elu: pointwise('elu'),
-  selu: pointwise('selu'),
-  gelu: pointwise('gelu'),
-  geluTanh: pointwise('gelu', undefined, 'geluTanh'),
-  silu: pointwise('silu'),
-  mish: pointwise('mish'),
-  softplus: pointwise('softplus'),
-  sigmoid: pointwise('sigmoid'),
-  hardSigmoid: pointwise('hardSigmoid'),
-  hardSwish: pointwise('hardSwish'),
-  tanh: pointwise('tanh'),
-};
+import { exp } from './unary';
+import { where } from './where';
 
 const gradients = {
-  relu: pointwiseGradient('relu', 'output'),
-  relu6: pointwiseGradient('relu6', 'output'),
-  sigmoid: pointwiseGradient('sigmoid', 'output'),
-  tanh: pointwiseGradient('tanh', 'output'),
-  leakyRelu: pointwiseGradient('leakyRelu', 'input'),
-  elu: pointwiseGradient('elu', 'input'),
+  relu: pointwiseGradient('relu', 'output', 'piecewise linear'),
+  relu6: pointwiseGradient('relu6', 'output', 'piecewise linear'),
+  sigmoid: pointwiseGradient('sigmoid', 'output', (g, y) => mul(g, mul(y, sub(1, y)))),
+  tanh: pointwiseGradient('tanh', 'output', (g, y) => mul(g, sub(1, mul(y, y)))),
+  leakyRelu: pointwiseGradient('leakyRelu', 'input', 'piecewise linear'),
+  elu: pointwiseGradient('elu', 'input', (g, x, attrs) => {
+    const falling = mul(exp(minimum(x, 0)), attrs?.alpha as number);
+    return mul(g, where(greater(x, 0), 1, falling));
+  }),
   selu: pointwiseGradient('selu', 'input'),
   gelu: pointwiseGradient('gelu', 'input'),
-  geluTanh: pointwiseGradient('gelu', 'input', 'geluTanh'),
-  silu: pointwiseGradient('silu', 'input'),
+  geluTanh: pointwiseGradient('gelu', 'input', undefined, 'geluTanh'),
+  silu: pointwiseGradient('silu', 'input', (g, x) => {
+    const s = sigmoid(x);
+    return mul(g, mul(s, add(mul(x, sub(1, s)), 1)));
+  }),
   mish: pointwiseGradient('mish', 'input'),
-  softplus: pointwiseGradient('softplus', 'input'),
-  hardSigmoid: pointwiseGradient('hardSigmoid', 'input'),
+  softplus: pointwiseGradient('softplus', 'input', (g, x) => mul(g, sigmoid(x))),
+  hardSigmoid: pointwiseGradient('hardSigmoid', 'input', 'piecewise linear'),
   hardSwish: pointwiseGradient('hardSwish', 'input'),
+};
+
+const rows = {
+  relu: pointwise('relu', gradients.relu),
+  relu6: pointwise('relu6', gradients.relu6),
+  leakyRelu: pointwise('leakyRelu', gradients.leakyRelu),
+  elu: pointwise('elu', gradients.elu),
+  selu: pointwise('selu', gradients.selu),
+  gelu: pointwise('gelu', gradients.gelu),
+  geluTanh: pointwise('gelu', gradients.geluTanh, undefined, 'geluTanh'),
+  silu: pointwise('silu', gradients.silu),
+  mish: pointwise('mish', gradients.mish),
+  softplus: pointwise('softplus', gradients.softplus),
+  sigmoid: pointwise('sigmoid', gradients.sigmoid),
+  hardSigmoid: pointwise('hardSigmoid', gradients.hardSigmoid),
+  hardSwish: pointwise('hardSwish', gradients.hardSwish),
+  tanh: pointwise('tanh', gradients.tanh),
 };
 
 /** Which formula `gelu` uses. */

@@ -4,8 +4,10 @@ import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, type Shape, sameShape } from '../shape';
+import { record, recording } from '../tape/node';
 import { Tensor } from '../tensor';
 import { describe } from '../text';
+import { binaryRules } from './binaryGradients';
 import { collapseBroadcast } from './broadcast';
 import { allTypes, expectPartner, expectScalar, floatTypes, numberTypes } from './operands';
 
@@ -25,6 +27,20 @@ const withScalar = { rank: 1, dims: [0], aStrides: [1], bStrides: [1], scalar: 0
 
 /** Runs `row` on operands that have been checked, at least one of them a tensor. */
 function run(row: Row, a: Operand<DType>, b: Operand<DType>, boolean: boolean): Tensor<DType> {
+  const output = compute(row, a, b, boolean);
+  if (boolean) return output;
+  const [x, y] = [typeof a === 'number' ? null : a, typeof b === 'number' ? null : b];
+  if (!recording(x ?? (y as Tensor<DType>), y)) return output;
+  const { rule, saves } = binaryRules[row.name];
+  return record(rule, [x, y], output, saves(x, y), {
+    a: x === null ? a : 0,
+    b: y === null ? b : 0,
+    shapeA: x?.shape,
+    shapeB: y?.shape,
+  });
+}
+
+function compute(row: Row, a: Operand<DType>, b: Operand<DType>, boolean: boolean): Tensor<DType> {
   if (typeof a === 'number' || typeof b === 'number') {
     const tensor = (typeof a === 'number' ? b : a) as Tensor<DType>;
     withScalar.dims[0] = tensor.size;

@@ -2,8 +2,9 @@
 import { expectDtype, expectSameShape, expectTensor, sameDevice } from '../check';
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
-import { DTypeError, ShapeError } from '../errors';
+import { DTypeError, ShapeError, UnsupportedError } from '../errors';
 import { shapeText } from '../shape';
+import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { type Line, lineAlong } from './axes';
 import { expectReduction, type LossOptions, reduceTerms, termScale } from './loss';
@@ -17,6 +18,23 @@ const ops = {
   nllLoss: opNumber('nllLoss'),
   nllLossGrad: opNumber('nllLossGrad'),
 };
+
+const crossEntropyRule = rule<LossOptions | undefined>(
+  'crossEntropy',
+  { keeps: 'logits, labels' },
+  ({ gradOutput, saved: [logits, labels], state, needs }) => {
+    if (needs[1]) throw new UnsupportedError('backward: crossEntropy has no gradient by its labels in this version');
+    return [crossEntropyGradient(gradOutput, logits, labels, state)];
+  },
+);
+
+const nllLossRule = rule<LossOptions | undefined>(
+  'nllLoss',
+  { keeps: 'logProbabilities (their shape), labels' },
+  ({ gradOutput, saved: [logProbabilities, labels], state }) => [
+    nllLossGradient(gradOutput, logProbabilities, labels as AnyTensor as Tensor<'int32'>, state),
+  ],
+);
 
 interface Classes {
   readonly line: Line;
@@ -86,7 +104,9 @@ export function crossEntropy<D extends DType>(
   const { line, termShape } = classesOf(op, 'logits', logits);
   const native = areLabels(op, logits, labels, termShape) ? ops.crossEntropy : ops.softCrossEntropy;
   const reduction = expectReduction(op, options);
-  return reduceTerms(run1(native, [logits, labels], logits.dtype, termShape, line), reduction);
+  const output = reduceTerms(run1(native, [logits, labels], logits.dtype, termShape, line), reduction);
+  if (!recording(logits, labels)) return output;
+  return record(crossEntropyRule, [logits, labels], output, [logits, labels], options);
 }
 
 /**
@@ -136,7 +156,10 @@ export function nllLoss<D extends DType>(
   const { line, termShape } = classesOf(op, 'logProbabilities', logProbabilities);
   expectLabels(op, 'logProbabilities', logProbabilities, labels, termShape);
   const reduction = expectReduction(op, options);
-  return reduceTerms(run1(ops.nllLoss, [logProbabilities, labels], logProbabilities.dtype, termShape, line), reduction);
+  const terms = run1(ops.nllLoss, [logProbabilities, labels], logProbabilities.dtype, termShape, line);
+  const output = reduceTerms(terms, reduction);
+  if (!recording(logProbabilities)) return output;
+  return record(nllLossRule, [logProbabilities], output, [logProbabilities, labels], options);
 }
 
 /**

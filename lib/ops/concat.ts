@@ -1,11 +1,14 @@
 // Joining tensors along an axis and taking them apart: copies between [outer, n, inner] and parts of it.
 import { expectInteger, expectTensor, expectTensors } from '../check';
+import { zeros } from '../creation';
 import { opNumber, run1, runInPlace } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, expectAxis, type Shape, shapeText, sizeOf } from '../shape';
-import type { Tensor } from '../tensor';
+import { mode } from '../tape/mode';
+import { type BackwardCall, record, recordAll, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { lineAlong } from './axes';
 import { expectFloatTensor } from './operands';
@@ -20,6 +23,13 @@ function blocks(outer: number, length: number, from: number, to: number, srcOffs
 /** A tensor of `shape`, made of the elements of `inputs` side by side along `axis`. */
 function join<D extends DType>(op: string, inputs: readonly Tensor<D>[], shape: Shape, axis: number): Tensor<D> {
   checkedSize(op, shape, bytesPerElement(inputs[0].dtype));
+  const output = joined(inputs, shape, axis);
+  if (!mode.recording || !inputs.some((input) => input._requiresGrad)) return output;
+  const state = { axis, shapes: inputs.map((input) => input.shape) };
+  return record(op === 'stack' ? stackRule : concatRule, inputs, output, [], state);
+}
+
+function joined<D extends DType>(inputs: readonly Tensor<D>[], shape: Shape, axis: number): Tensor<D> {
   const { outer, n, inner } = lineAlong(shape, axis);
   const row = n * inner;
   let result: Tensor<D> | undefined;
@@ -41,7 +51,36 @@ function join<D extends DType>(op: string, inputs: readonly Tensor<D>[], shape: 
 }
 
 /** Consecutive parts of `input` along `axis`. */
+interface Joined {
+  readonly axis: number;
+  readonly shapes: readonly Shape[];
+}
+
+/** The parts of the gradient, in the shapes of what was joined. */
+function partsOf({ gradOutput, state: { axis, shapes } }: BackwardCall<Joined>): AnyTensor[] {
+  const stacked = shapes[0].length < gradOutput.shape.length;
+  const sizes = shapes.map((shape) => (stacked ? 1 : shape[axis]));
+  return cut(gradOutput, sizes, axis).map((part, i) => (stacked ? part.reshape(shapes[i]) : part));
+}
+
+const linear = { keeps: 'nothing', differentiable: true };
+const concatRule = rule<Joined>('concat', linear, partsOf);
+const stackRule = rule<Joined>('stack', linear, partsOf);
+
+/** A part of which no gradient arrived has zeros. */
+const splitRule = rule<Joined>('split', linear, ({ gradOutput, gradOutputs, state: { axis, shapes } }) => {
+  const { dtype, device } = gradOutput;
+  const all = gradOutputs.map((part, i) => part ?? zeros(shapes[i], { dtype, device }));
+  return [concat(all, axis)];
+});
+
 function cut<D extends DType>(input: Tensor<D>, sizes: readonly number[], axis: number): Tensor<D>[] {
+  const outputs = cutOut(input, sizes, axis);
+  if (!recording(input)) return outputs;
+  return recordAll(splitRule, [input], outputs, [], { axis, shapes: outputs.map(({ shape }) => shape) });
+}
+
+function cutOut<D extends DType>(input: Tensor<D>, sizes: readonly number[], axis: number): Tensor<D>[] {
   const { outer, n, inner } = lineAlong(input.shape, axis);
   return tidy(() => {
     let start = 0;

@@ -1,50 +1,60 @@
 import { expectOneOf, expectOptions } from '../check';
-import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, shapeText } from '../shape';
-import type { Tensor } from '../tensor';
-import {
-  elu,
-  gelu,
-  hardSigmoid,
-  hardSwish,
-  leakyRelu,
-  mish,
-  relu,
-  relu6,
-  selu,
-  sigmoid,
-  silu,
-  softplus,
-  tanh,
-} from './activation';
-import { type Conv2dOptions, type ConvActivation, convOptions, planConvolution, runPlanned } from './convPlan';
+import type { AnyTensor, Tensor } from '../tensor';
+import { activationNames, applyUnfused, fusedActivations } from './convActivation';
+import { type ConvKind, overTwoAxes, planKind, runConvolution } from './convKind';
+import type { Conv2dOptions, ConvArguments, ConvOutputOptions } from './convPlan';
+import { type FusedActivation, recordConvolution } from './convRules';
 import { expectFloatTensor, expectPartner } from './operands';
 
-const forwardOp = opNumber('conv2d');
+/** A bias [filters] that goes with input and weight. @internal */
+export function expectBias(
+  op: string,
+  input: AnyTensor,
+  weight: AnyTensor,
+  bias: unknown,
+  filters: number,
+): asserts bias is AnyTensor {
+  expectFloatTensor(op, 'bias', bias);
+  expectPartner(op, 'input', input, 'bias', bias);
+  if (bias.shape.length !== 1 || bias.shape[0] !== filters) {
+    throw new ShapeError(
+      `${op}: bias must have shape [${filters}], one number per filter of weight ${shapeText(weight.shape)}, given ` +
+        shapeText(bias.shape),
+    );
+  }
+}
 
-const activations: Readonly<Record<ConvActivation, <D extends DType>(input: Tensor<D>) => Tensor<D>>> = {
-  relu,
-  relu6,
-  leakyRelu,
-  elu,
-  selu,
-  gelu,
-  silu,
-  mish,
-  softplus,
-  sigmoid,
-  hardSigmoid,
-  hardSwish,
-  tanh,
-};
-const activationNames = Object.keys(activations) as ConvActivation[];
-
-/** Activations that the convolution applies before it writes its results, as the addon numbers them. */
-const fusedActivations: Partial<Record<ConvActivation, number>> = { relu: 1, relu6: 2 };
-
-const forwardOptions = [...convOptions, 'bias', 'activation'] as const;
+/** A convolution that is not transposed. @internal */
+export function convolve<D extends DType>(
+  op: string,
+  kind: ConvKind,
+  input: Tensor<D>,
+  weight: Tensor<D>,
+  options: (ConvArguments & ConvOutputOptions<D>) | undefined,
+): Tensor<D> {
+  expectFloatTensor(op, 'input', input);
+  expectFloatTensor(op, 'weight', weight);
+  expectPartner(op, 'input', input, 'weight', weight);
+  const given = expectOptions(op, options, kind.options as readonly (keyof typeof options)[]);
+  const { bias, activation } = given;
+  if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
+  const sizes = kind.sizes(op, input.shape, weight.shape, given);
+  const plan = planKind(kind, op, sizes, given, 'output', input);
+  checkedSize(op, plan.outputShape, bytesPerElement(input.dtype));
+  const operands = [input, weight];
+  if (bias !== undefined && bias !== null) {
+    expectBias(op, input, weight, bias, plan.filters);
+    operands.push(bias);
+  }
+  const fused = activation && fusedActivations[activation];
+  const output = runConvolution(plan, operands, fused === undefined ? undefined : { activation: fused });
+  const inOp = fused === undefined ? undefined : (activation as FusedActivation);
+  recordConvolution(kind, { input, weight, bias }, output, given, inOp);
+  return applyUnfused(activation, output);
+}
 
 /**
  * Two-dimensional convolution (cross-correlation, as in all deep-learning libraries): y[n, k, oy, ox] = bias[k] + sum
@@ -66,46 +76,5 @@ export function conv2d<D extends DType>(
   weight: Tensor<NoInfer<D>>,
   options?: Conv2dOptions<NoInfer<D>>,
 ): Tensor<D> {
-  const op = 'conv2d';
-  expectFloatTensor(op, 'input', input);
-  expectFloatTensor(op, 'weight', weight);
-  expectPartner(op, 'input', input, 'weight', weight);
-  const given = expectOptions(op, options, forwardOptions);
-  const { bias, activation } = given;
-  if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
-  const plan = planConvolution(op, input.shape, weight.shape, given, {
-    direction: 'forward',
-    dtype: input.dtype,
-    device: input._device,
-  });
-  const { filters, outputShape } = plan;
-  checkedSize(op, outputShape, bytesPerElement(input.dtype));
-  const operands = [input, weight];
-  if (bias !== undefined && bias !== null) {
-    expectFloatTensor(op, 'bias', bias);
-    expectPartner(op, 'input', input, 'bias', bias);
-    if (bias.shape.length !== 1 || bias.shape[0] !== filters) {
-      throw new ShapeError(
-        `${op}: bias must have shape [${filters}], one number per filter of weight ${shapeText(weight.shape)}, given ` +
-          shapeText(bias.shape),
-      );
-    }
-    operands.push(bias);
-  }
-  const fused = activation && fusedActivations[activation];
-  const output = runPlanned(plan, (attributes) =>
-    run1(
-      forwardOp,
-      operands,
-      input.dtype,
-      outputShape,
-      fused === undefined ? attributes : { ...attributes, activation: fused },
-    ),
-  );
-  if (activation === undefined || fused !== undefined) return output;
-  try {
-    return activations[activation](output);
-  } finally {
-    output.dispose();
-  }
+  return convolve('conv2d', overTwoAxes, input, weight, options);
 }

@@ -1,78 +1,21 @@
-import { expectBoolean, expectOptions } from '../check';
-import { opNumber, run1 } from '../dispatch';
-import { bytesPerElement, type DType } from '../dtype';
-import { ArgumentError } from '../errors';
-import { tidy } from '../scope';
-import { checkedSize, expectShape, type Shape } from '../shape';
+import type { DType } from '../dtype';
 import type { Tensor } from '../tensor';
-import { describe } from '../text';
-import type { Direction } from './convAlgorithm';
+import { overTwoAxes } from './convKind';
 import {
-  type Conv2dOptions,
-  type ConvOptions,
-  type ConvPlan,
-  type ConvTask,
-  convOptions,
-  expectActivations,
-  planConvolution,
-  runPlanned,
-} from './convPlan';
-import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
-import { sum } from './reduce';
-import { expectLayout } from './window';
-
-const inputOp = opNumber('conv2dInput');
-const weightOp = opNumber('conv2dWeight');
+  biasGradient,
+  type ChosenGradients,
+  type ConvGradients,
+  chosenGradients,
+  inputGradient,
+  weightGradient,
+} from './convKindGradients';
+import type { Conv2dOptions } from './convPlan';
 
 /** The forward op's options; its bias has no influence on the gradients of input and weight and is ignored. */
 export type ConvGradientOptions<D extends DType = 'float32'> = Omit<Conv2dOptions<D>, 'activation'>;
 
-const known = [...convOptions, 'bias', 'activation'] as const;
-
-const gradientOptions = [...known, 'inputGrad', 'weightGrad', 'biasGrad'] as const;
-
-const task = (direction: Direction, { dtype, _device: device }: Tensor<DType>): ConvTask => ({
-  direction,
-  dtype,
-  device,
-});
-
-function expectGradientOptions(op: string, options: unknown): ConvOptions {
-  const given = expectOptions(op, options as Conv2dOptions | undefined, known);
-  if (given.activation !== undefined) {
-    throw new ArgumentError(
-      `${op}: takes the gradient of the convolution before its activation ${describe(given.activation)}: apply that ` +
-        "activation's gradient to gradOutput first and leave out the option",
-    );
-  }
-  return given;
-}
-
-function runInput<D extends DType>(
-  weight: Tensor<D>,
-  gradOutput: Tensor<D>,
-  inputShape: Shape,
-  plan: ConvPlan,
-): Tensor<D> {
-  return runPlanned(plan, (attributes) =>
-    run1(inputOp, [weight, gradOutput], gradOutput.dtype, inputShape, attributes),
-  );
-}
-
-function runWeight<D extends DType>(
-  input: Tensor<D>,
-  gradOutput: Tensor<D>,
-  weightShape: Shape,
-  plan: ConvPlan,
-): Tensor<D> {
-  return runPlanned(plan, (attributes) =>
-    run1(weightOp, [input, gradOutput], gradOutput.dtype, weightShape, attributes),
-  );
-}
-
-function sumOverPixels<D extends DType>(gradOutput: Tensor<D>, nhwc: boolean): Tensor<D> {
-  return sum(gradOutput, { axis: nhwc ? [0, 1, 2] : [0, 2, 3] }) as Tensor<DType> as Tensor<D>;
-}
+/** Options of `grad.conv2d`: the forward op's, and which gradients to compute (all if left out). */
+export interface Conv2dGradientOptions<D extends DType = 'float32'> extends ConvGradientOptions<D>, ChosenGradients {}
 
 /**
  * Gradient of `conv2d` by its input: gx[n, c, iy, ix] = the sum of g[n, k, oy, ox] * w[k, c, r, s] over all outputs
@@ -90,15 +33,7 @@ export function conv2dInputGradient<D extends DType>(
   gradOutput: Tensor<NoInfer<D>>,
   options?: ConvGradientOptions<NoInfer<D>>,
 ): Tensor<D> {
-  const op = 'grad.conv2dInput';
-  expectFloatTensor(op, 'weight', weight);
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  expectPartner(op, 'weight', weight, 'gradOutput', gradOutput);
-  const shape = expectShape(op, 'inputShape', inputShape);
-  const plan = planConvolution(op, shape, weight.shape, expectGradientOptions(op, options), task('input', weight));
-  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
-  checkedSize(op, shape, bytesPerElement(weight.dtype));
-  return runInput(weight, gradOutput, shape, plan);
+  return inputGradient('grad.conv2dInput', overTwoAxes, inputShape, weight, gradOutput, options);
 }
 
 /**
@@ -117,15 +52,7 @@ export function conv2dWeightGradient<D extends DType>(
   gradOutput: Tensor<NoInfer<D>>,
   options?: ConvGradientOptions<NoInfer<D>>,
 ): Tensor<D> {
-  const op = 'grad.conv2dWeight';
-  expectFloatTensor(op, 'input', input);
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  expectPartner(op, 'input', input, 'gradOutput', gradOutput);
-  const shape = expectShape(op, 'weightShape', weightShape);
-  const plan = planConvolution(op, input.shape, shape, expectGradientOptions(op, options), task('weight', input));
-  expectGradientShape(op, gradOutput, plan.outputShape, 'as the output');
-  checkedSize(op, shape, bytesPerElement(input.dtype));
-  return runWeight(input, gradOutput, shape, plan);
+  return weightGradient('grad.conv2dWeight', overTwoAxes, input, weightShape, gradOutput, options);
 }
 
 /**
@@ -140,18 +67,7 @@ export function conv2dBiasGradient<D extends DType>(
   gradOutput: Tensor<D>,
   options?: ConvGradientOptions<NoInfer<D>>,
 ): Tensor<D> {
-  const op = 'grad.conv2dBias';
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  const nhwc = expectLayout(op, expectGradientOptions(op, options).layout);
-  expectActivations(op, 'gradOutput', gradOutput.shape, nhwc);
-  return sumOverPixels(gradOutput, nhwc);
-}
-
-/** Options of `grad.conv2d`: the forward op's, and which gradients to compute (all if left out). */
-export interface Conv2dGradientOptions<D extends DType = 'float32'> extends ConvGradientOptions<D> {
-  readonly inputGrad?: boolean;
-  readonly weightGrad?: boolean;
-  readonly biasGrad?: boolean;
+  return biasGradient('grad.conv2dBias', overTwoAxes, gradOutput, options);
 }
 
 /**
@@ -170,32 +86,6 @@ export function conv2dGradient<D extends DType>(
   input: Tensor<NoInfer<D>>,
   weight: Tensor<NoInfer<D>>,
   options?: Conv2dGradientOptions<NoInfer<D>>,
-): { input: Tensor<D> | null; weight: Tensor<D> | null; bias: Tensor<D> | null } {
-  const op = 'grad.conv2d';
-  expectFloatTensor(op, 'gradOutput', gradOutput);
-  expectPartner(op, 'gradOutput', gradOutput, 'input', input);
-  expectPartner(op, 'gradOutput', gradOutput, 'weight', weight);
-  const chosen = expectOptions<Conv2dGradientOptions<D> & Conv2dOptions<D>>(op, options, gradientOptions);
-  const { inputGrad = true, weightGrad = true, biasGrad = true, ...rest } = chosen;
-  expectBoolean(op, 'inputGrad', inputGrad);
-  expectBoolean(op, 'weightGrad', weightGrad);
-  expectBoolean(op, 'biasGrad', biasGrad);
-  const settings = expectGradientOptions(op, rest);
-  const plan = (direction: Direction): ConvPlan =>
-    planConvolution(op, input.shape, weight.shape, settings, task(direction, input));
-  const { outputShape, nhwc } = planConvolution(
-    op,
-    input.shape,
-    weight.shape,
-    { ...settings, algorithm: 'auto', workspaceLimit: undefined },
-    task('forward', input),
-  );
-  const byInput = inputGrad ? plan('input') : null;
-  const byWeight = weightGrad ? plan('weight') : null;
-  expectGradientShape(op, gradOutput, outputShape, 'as the output');
-  return tidy(() => ({
-    input: byInput === null ? null : runInput(weight, gradOutput, input.shape, byInput),
-    weight: byWeight === null ? null : runWeight(input, gradOutput, weight.shape, byWeight),
-    bias: biasGrad ? sumOverPixels(gradOutput, nhwc) : null,
-  }));
+): ConvGradients<D> {
+  return chosenGradients('grad.conv2d', overTwoAxes, gradOutput, input, weight, options);
 }

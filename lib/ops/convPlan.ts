@@ -20,21 +20,30 @@ import {
 } from './convAlgorithm';
 import { searchedKernel } from './convSearch';
 import {
+  activationShape,
+  activationsOf,
+  expectActivations,
+  expectExtents,
   expectLayout,
+  type Form,
   type Layout,
+  type Layout1d,
   maxWindowNumber,
+  twoAxes,
+} from './spatial';
+import {
   planWindow,
   type Window,
+  type WindowArguments,
   type WindowOptions,
+  type WindowOptions1d,
   windowAttributes,
 } from './window';
 
-/** Options that the convolution and its gradients share. */
-export interface ConvOptions extends WindowOptions {
+/** Options of convolutions over any number of axes. */
+export interface ConvCommonOptions {
   /** Channels and filters are split into this many groups that do not see each other; 1 if left out. */
   readonly groups?: number;
-  /** Axes of input, output and their gradients; `'NCHW'` if left out. Weights are [K, C/groups, R, S] in both. */
-  readonly layout?: Layout;
   /**
    * `'auto'` if left out: the fastest by an estimate. `'search'`: the fastest by the clock; the first call of a problem times
    * the algorithms, for some milliseconds each, while the calling thread waits (see `convSearchResults`).
@@ -43,6 +52,22 @@ export interface ConvOptions extends WindowOptions {
   /** Most bytes of workspace that a call may take, see `convAlgorithms`; no limit but memory's if left out. */
   readonly workspaceLimit?: number;
 }
+
+/** Options that the convolution and its gradients share. */
+export interface ConvOptions extends ConvCommonOptions, WindowOptions {
+  /** Axes of input, output and their gradients; `'NCHW'` if left out. Weights are [K, C/groups, R, S] in both. */
+  readonly layout?: Layout;
+}
+
+/** The same for one axis. */
+export interface Conv1dSharedOptions extends ConvCommonOptions, WindowOptions1d {
+  /** Axes of input, output and their gradients; `'NCW'` if left out. Weights are [K, C/groups, R] in both. */
+  readonly layout?: Layout1d;
+}
+
+/** The options of either, before they are checked. @internal */
+export type ConvArguments = WindowArguments &
+  Readonly<Partial<Record<'groups' | 'layout' | 'algorithm' | 'workspaceLimit', unknown>>>;
 
 /** Activations that conv2d can apply to its output: those without an argument, in their default form. */
 export type ConvActivation =
@@ -60,13 +85,19 @@ export type ConvActivation =
   | 'hardSwish'
   | 'tanh';
 
-/** Options of `conv2d`. */
-export interface Conv2dOptions<D extends DType = 'float32'> extends ConvOptions {
+/** What a convolution applies to its output. */
+export interface ConvOutputOptions<D extends DType = 'float32'> {
   /** [K], added to each filter's outputs. */
   readonly bias?: Tensor<D> | null;
   /** Applied to the output, after the bias. */
   readonly activation?: ConvActivation;
 }
+
+/** Options of `conv2d`. */
+export interface Conv2dOptions<D extends DType = 'float32'> extends ConvOptions, ConvOutputOptions<D> {}
+
+/** Options of `conv1d`. */
+export interface Conv1dOptions<D extends DType = 'float32'> extends Conv1dSharedOptions, ConvOutputOptions<D> {}
 
 /** @internal */
 export const convOptions = [
@@ -79,19 +110,25 @@ export const convOptions = [
   'workspaceLimit',
 ] as const;
 
-/** @internal */
-export interface ConvPlan {
+/** The sizes of a convolution, checked against each other. @internal */
+export interface ConvSizes {
   readonly batch: number;
   readonly channels: number;
   readonly filters: number;
   readonly groups: number;
   readonly nhwc: boolean;
   readonly window: Window;
+  readonly inputShape: Shape;
+  readonly weightShape: Shape;
+  readonly outputShape: Shape;
+}
+
+/** @internal */
+export interface ConvPlan extends ConvSizes {
   /** The algorithm; null: a search finds it among the candidates. */
   readonly kernel: Kernel | null;
   readonly candidates: readonly Kernel[];
   readonly problem: ConvProblem;
-  readonly outputShape: readonly number[];
   /** For the kernel; where that is null, for the first candidate. */
   readonly attributes: Attributes;
 }
@@ -178,33 +215,6 @@ function withinLimit(
   throw new UnsupportedError(`${op}: ${what} this convolution (${reasons.join('; ')})`);
 }
 
-/** A shape of four extents that kernels can count, all but axis `mayBeEmpty` positive. */
-function expectExtents(op: string, name: string, shape: Shape, form: string, mayBeEmpty: number): void {
-  if (shape.length !== 4) {
-    throw new ShapeError(`${op}: ${name} must have rank 4 ${form}, given shape ${shapeText(shape)}`);
-  }
-  for (const [axis, extent] of shape.entries()) {
-    if (extent === 0 && axis !== mayBeEmpty) {
-      throw new ShapeError(`${op}: ${name} ${shapeText(shape)} must have positive extents ${form}, axis ${axis} is 0`);
-    }
-    if (extent > maxWindowNumber) {
-      throw new ShapeError(
-        `${op}: ${name} ${shapeText(shape)} has extent ${extent} on axis ${axis}, at most 2^31 - 1 = ` +
-          `${maxWindowNumber} is supported`,
-      );
-    }
-  }
-}
-
-/**
- * Checks that a shape is one of activations, [N, C, H, W] or [N, H, W, C], with positive extents but for N.
- *
- * @internal
- */
-export function expectActivations(op: string, name: string, shape: Shape, nhwc: boolean): void {
-  expectExtents(op, name, shape, nhwc ? '[N, H, W, C]' : '[N, C, H, W]', 0);
-}
-
 /** What a plan depends on beside shapes and options. @internal */
 export interface ConvTask {
   readonly direction: Direction;
@@ -212,30 +222,19 @@ export interface ConvTask {
   readonly device: number;
 }
 
+/** @internal */
+export function expectGroups(op: string, value: unknown): number {
+  return value === undefined ? 1 : expectInteger(op, 'groups', value, 1, maxWindowNumber);
+}
+
 /**
- * Checks shapes and options against each other, and chooses the algorithm.
+ * Checks that the channels and filters are those of so many groups.
  *
- * @param options The caller's, with known names only.
+ * @param weightShape [K, C/groups, …].
  * @internal
  */
-export function planConvolution(
-  op: string,
-  inputShape: Shape,
-  weightShape: Shape,
-  options: ConvOptions,
-  task: ConvTask,
-): ConvPlan {
-  const nhwc = expectLayout(op, options.layout);
-  const asked = expectAlgorithm(op, options.algorithm);
-  const limit = expectWorkspaceLimit(op, options.workspaceLimit);
-  const groups = options.groups === undefined ? 1 : expectInteger(op, 'groups', options.groups, 1, maxWindowNumber);
-  expectActivations(op, 'input', inputShape, nhwc);
-  expectExtents(op, 'weight', weightShape, '[K, C/groups, R, S]', -1);
-  const [batch] = inputShape;
-  const [channels, height, width] = nhwc
-    ? [inputShape[3], inputShape[1], inputShape[2]]
-    : [inputShape[1], inputShape[2], inputShape[3]];
-  const [filters, channelsPerGroup, kernelH, kernelW] = weightShape;
+export function checkGroups(op: string, groups: number, channels: number, inputShape: Shape, weightShape: Shape): void {
+  const [filters, channelsPerGroup] = weightShape;
   if (channels % groups !== 0 || filters % groups !== 0) {
     const [what, count] = channels % groups !== 0 ? ['channels of input', channels] : ['filters of weight', filters];
     throw new ShapeError(
@@ -249,15 +248,50 @@ export function planConvolution(
         `C/groups * groups = ${channelsPerGroup} * ${groups} = ${channelsPerGroup * groups}`,
     );
   }
+}
+
+/** Checks shapes and window options against each other. @internal */
+export function convolutionSizes(
+  op: string,
+  inputShape: Shape,
+  weightShape: Shape,
+  options: ConvArguments,
+  form: Form,
+): ConvSizes {
+  const nhwc = expectLayout(op, options.layout, form);
+  const groups = expectGroups(op, options.groups);
+  expectActivations(op, 'input', inputShape, nhwc, form);
+  expectExtents(op, 'weight', weightShape, form.axes + 2, `[K, C/groups, ${form.kernel}]`, -1);
+  const input = activationsOf(inputShape, nhwc);
+  const { batch, channels } = input;
+  // A kernel has its extents where activations with channels first have them.
+  const { batch: filters, height: kernelH, width: kernelW } = activationsOf(weightShape, false);
+  checkGroups(op, groups, channels, inputShape, weightShape);
   const window = planWindow(
     op,
-    { h: height, w: width },
+    { h: input.height, w: input.width },
     { h: kernelH, w: kernelW },
     options,
     { h: 1, w: 1 },
     () => `input ${shapeText(inputShape)}, weight ${shapeText(weightShape)}`,
+    form,
   );
   const { h, w } = window;
+  const output = { nhwc, batch, channels: filters, height: h.output, width: w.output };
+  const outputShape = activationShape(output, form);
+  return { batch, channels, filters, groups, nhwc, window, inputShape, weightShape, outputShape };
+}
+
+/**
+ * Chooses the algorithm for a convolution whose sizes fit each other.
+ *
+ * @param options The caller's.
+ * @internal
+ */
+export function planAlgorithm(op: string, sizes: ConvSizes, options: ConvArguments, task: ConvTask): ConvPlan {
+  const { batch, channels, filters, groups, nhwc, window } = sizes;
+  const asked = expectAlgorithm(op, options.algorithm);
+  const limit = expectWorkspaceLimit(op, options.workspaceLimit);
   const problem = { ...task, channels, filters, groups, nhwc, window };
   const attributesOf = (kernel: Kernel): Attributes => ({
     batch,
@@ -269,27 +303,38 @@ export function planConvolution(
     algorithm: kernelNumber(kernel),
     activation: 0,
   });
-  const outputShape = nhwc ? [batch, h.output, w.output, filters] : [batch, filters, h.output, w.output];
   let candidates = chooseKernels(op, asked, problem);
   if (limit !== undefined) {
     // What an algorithm needs can be asked for sizes that can be counted only.
-    for (const shape of [inputShape, weightShape, outputShape]) checkedSize(op, shape, bytesPerElement(task.dtype));
+    for (const shape of [sizes.inputShape, sizes.weightShape, sizes.outputShape]) {
+      checkedSize(op, shape, bytesPerElement(task.dtype));
+    }
     const bytesOf = (kernel: Kernel): number => kernelNeeds(problem, attributesOf(kernel)).workspaceBytes;
     candidates = withinLimit(op, asked, candidates, limit, bytesOf);
   }
   return {
-    batch,
-    channels,
-    filters,
-    groups,
-    nhwc,
-    window,
+    ...sizes,
     kernel: asked === 'search' && batch > 0 ? null : candidates[0],
     candidates,
     problem,
-    outputShape,
     attributes: attributesOf(candidates[0]),
   };
+}
+
+/**
+ * Checks the shapes and options of a `conv2d` against each other, and chooses the algorithm.
+ *
+ * @param options The caller's, with known names only.
+ * @internal
+ */
+export function planConvolution(
+  op: string,
+  inputShape: Shape,
+  weightShape: Shape,
+  options: ConvArguments,
+  task: ConvTask,
+): ConvPlan {
+  return planAlgorithm(op, convolutionSizes(op, inputShape, weightShape, options, twoAxes), options, task);
 }
 
 /**

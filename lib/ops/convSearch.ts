@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor';
 import { describe } from '../text';
 import { algorithmNames } from '../trace';
 import { type ConvProblem, directions, type Kernel, kernelNumber } from './convAlgorithm';
-import type { Layout } from './window';
+import type { Layout } from './spatial';
 
 /** What a search measured: a convolution, where and how it ran, and what each algorithm took. */
 export interface ConvSearchResult {

@@ -4,10 +4,12 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { clone as copyOf } from '../move';
 import { checkedSize, expectAxis, expectPermutation, expectShape, type Shape, shapeText, stridesOf } from '../shape';
+import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import { broadcastStrides, collapse } from './broadcast';
 import { expectFloatTensor, expectScalar } from './operands';
+import { sumTo } from './reduce';
 
 const copyOp = opNumber('copyStrided');
 const fillOp = opNumber('fill');
@@ -25,13 +27,34 @@ function copyAttributes(
 }
 
 /** A new tensor of `shape` whose elements are read from `input` with a stride per axis. */
-function gather<D extends DType>(input: Tensor<D>, shape: Shape, strides: readonly number[], offset = 0): Tensor<D> {
+function pick<D extends DType>(input: Tensor<D>, shape: Shape, strides: readonly number[], offset = 0): Tensor<D> {
   return run1(copyOp, [input], input.dtype, shape, copyAttributes(shape, strides, stridesOf(shape), offset));
 }
 
+/** Where a part begins within a whole; `shape` of what the forward op was given. */
+interface Placed {
+  readonly shape: Shape;
+  readonly begin: readonly number[];
+}
+
+const linear = { keeps: 'nothing', differentiable: true };
+
+const expandRule = rule<Shape>('expand', linear, ({ gradOutput, state }) => [sumTo(gradOutput, state)]);
+const permuteRule = rule<readonly number[]>('permute', linear, ({ gradOutput, state }) => [
+  permuteGradient(gradOutput, state),
+]);
+const sliceRule = rule<Placed>('slice', linear, ({ gradOutput, state: { shape, begin } }) => [
+  surround(gradOutput, shape, begin, 0),
+]);
+const surroundRule = rule<Placed>('pad', linear, ({ gradOutput, state: { shape, begin } }) => {
+  const end = begin.map((first, axis) => first + shape[axis]);
+  return [sliceRange(gradOutput, begin, end)];
+});
+
 /** `input` repeated to `shape`, to which it broadcasts. @internal */
 export function expand<D extends DType>(input: Tensor<D>, shape: Shape): Tensor<D> {
-  return gather(input, shape, broadcastStrides(input.shape, shape));
+  const output = pick(input, shape, broadcastStrides(input.shape, shape));
+  return recording(input) ? record(expandRule, [input], output, [], input.shape) : output;
 }
 
 /**
@@ -60,11 +83,12 @@ export function permute<D extends DType>(input: Tensor<D>, axes: readonly number
 
 function permuteBy<D extends DType>(input: Tensor<D>, axes: readonly number[]): Tensor<D> {
   const strides = stridesOf(input.shape);
-  return gather(
+  const output = pick(
     input,
     axes.map((axis) => input.shape[axis]),
     axes.map((axis) => strides[axis]),
   );
+  return recording(input) ? record(permuteRule, [input], output, [], axes) : output;
 }
 
 /**
@@ -151,7 +175,8 @@ function sliceRange<D extends DType>(input: Tensor<D>, begin: readonly number[],
   const shape = begin.map((first, axis) => end[axis] - first);
   // An empty result reads nothing, and its offset may lie behind the last element.
   const empty = shape.some((extent) => extent === 0);
-  return gather(input, shape, strides, empty ? 0 : offsetOf(strides, begin));
+  const output = pick(input, shape, strides, empty ? 0 : offsetOf(strides, begin));
+  return recording(input) ? record(sliceRule, [input], output, [], { shape: input.shape, begin }) : output;
 }
 
 /** Copies `input` into `target` at `begin`. */
@@ -167,7 +192,7 @@ function surround<D extends DType>(input: Tensor<D>, shape: Shape, begin: readon
   const result = create1(fillOp, input._device, input.dtype, shape, { value });
   try {
     place(input, result, begin);
-    return result;
+    return recording(input) ? record(surroundRule, [input], result, [], { shape: input.shape, begin }) : result;
   } catch (error) {
     result.dispose();
     throw error;

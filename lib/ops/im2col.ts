@@ -3,18 +3,12 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { checkedSize, expectShape, type Shape, shapeText } from '../shape';
-import type { Tensor } from '../tensor';
+import { record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { kernelNumber } from './convAlgorithm';
-import { expectActivations } from './convPlan';
 import { expectFloatTensor } from './operands';
-import {
-  expectSteps,
-  maxWindowNumber,
-  type PairOption,
-  planWindow,
-  type WindowOptions,
-  windowAttributes,
-} from './window';
+import { expectActivations, expectSteps, maxWindowNumber } from './spatial';
+import { type PairOption, planWindow, type WindowOptions, windowAttributes } from './window';
 
 const im2colOp = opNumber('im2col');
 const col2imOp = opNumber('col2im');
@@ -31,6 +25,18 @@ export interface Col2imOptions extends Im2colOptions {
   /** Shape of the result, [N, C, H, W]. */
   readonly inputShape: readonly number[];
 }
+
+// The two are each other's gradients.
+const im2colRule = rule<Col2imOptions>(
+  'im2col',
+  { keeps: 'nothing', differentiable: true },
+  ({ gradOutput, state }): AnyTensor[] => [col2im(gradOutput, state)],
+);
+const col2imRule = rule<Col2imOptions>(
+  'col2im',
+  { keeps: 'nothing', differentiable: true },
+  ({ gradOutput, state: { inputShape: _, ...window } }): AnyTensor[] => [im2col(gradOutput, window)],
+);
 
 const windowOptions = ['kernelSize', 'stride', 'padding', 'dilation'] as const;
 
@@ -81,7 +87,8 @@ export function im2col<D extends DType>(input: Tensor<D>, options: Im2colOptions
     expectOptions('im2col', options, windowOptions),
   );
   checkedSize('im2col', columnsShape, bytesPerElement(input.dtype));
-  return run1(im2colOp, [input], input.dtype, columnsShape, attributes);
+  const output = run1(im2colOp, [input], input.dtype, columnsShape, attributes);
+  return recording(input) ? record(im2colRule, [input], output, [], { ...options, inputShape: input.shape }) : output;
 }
 
 /**
@@ -109,7 +116,9 @@ function adjoint<D extends DType>(
   const { columnsShape, attributes } = plan(op, 'inputShape', shape, window);
   expectSameShape(op, name, columns, columnsShape, '[N, C*R*S, OH*OW]');
   checkedSize(op, shape, bytesPerElement(columns.dtype));
-  return run1(col2imOp, [columns], columns.dtype, shape, attributes);
+  const output = run1(col2imOp, [columns], columns.dtype, shape, attributes);
+  if (!recording(columns)) return output;
+  return record(col2imRule, [columns], output, [], { ...(window as Im2colOptions), inputShape: shape });
 }
 
 /**

@@ -16,6 +16,15 @@ export {
   tanh,
 } from './activation';
 export {
+  type AdamOptions,
+  type AdamStepSettings,
+  adamStep_,
+  type RmspropOptions,
+  type RmspropStepSettings,
+  rmspropStep_,
+} from './adaptiveSteps';
+export { type BatchNormOptions, batchNorm, batchNormWithStatistics } from './batchNorm';
+export {
   type Arithmetic,
   add,
   type Division,
@@ -41,9 +50,12 @@ export {
 export { cast } from './cast';
 export { crossEntropy, nllLoss } from './classLoss';
 export { concat, split, stack } from './concat';
+export { conv1d } from './conv1d';
 export { conv2d } from './conv2d';
+export { conv3d } from './conv3d';
+export type { Conv3dOptions } from './conv3dPlan';
 export type { ConvAlgorithmName, PlannedAlgorithmName, WinogradVariant } from './convAlgorithm';
-export type { Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
+export type { Conv1dOptions, Conv2dOptions, ConvActivation, ConvOptions } from './convPlan';
 export {
   type ConvSearchResult,
   clearConvSearchResults,
@@ -58,9 +70,14 @@ export {
   convOutputSize,
   type DeclinedConvAlgorithm,
 } from './convSizes';
+export { type ConvTranspose2dOptions, convTranspose2d } from './convTranspose2d';
 export { clone, type Paddings, pad, permute, slice, transpose } from './copy';
+export { type DropoutOptions, dropout } from './dropout';
+export { gather, gatherElements } from './gather';
 export { type Col2imOptions, col2im, type Im2colOptions, im2col } from './im2col';
+export { type LayerNormOptions, layerNorm, layerNormWithStatistics } from './layerNorm';
 export { linear } from './linear';
+export { type LocalResponseNormOptions, localResponseNorm } from './localResponseNorm';
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
@@ -72,7 +89,7 @@ export {
 } from './loss';
 export { type MatmulOptions, matmul } from './matmul';
 export { type OneHotOptions, oneHot } from './oneHot';
-export { type SgdOptions, sgdStep_ } from './optim';
+export { type SgdOptions, scale_, sgdStep_ } from './optim';
 export {
   type AvgPoolOptions,
   adaptiveAvgPool2d,
@@ -83,6 +100,7 @@ export {
   maxPool2dWithIndices,
   type PoolOptions,
 } from './pool';
+export { type AvgPool1dOptions, avgPool1d, maxPool1d, maxPool1dWithIndices, type Pool1dOptions } from './pool1d';
 export { prelu } from './prelu';
 export {
   argmax,
@@ -94,10 +112,13 @@ export {
   type ReduceOptions,
   type SumDType,
   sum,
+  sumSquares,
   type VarianceOptions,
   variance,
 } from './reduce';
 export { logSoftmax, softmax } from './softmax';
+export type { Layout, Layout1d } from './spatial';
+export { type TopkOptions, topk } from './topk';
 export {
   abs,
   ceil,
@@ -114,5 +135,6 @@ export {
   sqrt,
   square,
 } from './unary';
+export type { TripleOption, VolumePadding, VolumeWindowOptions } from './volumeWindow';
 export { where } from './where';
-export type { Layout, Padding, PairOption, WindowOptions } from './window';
+export type { Padding, Padding1d, PairOption, WindowOptions, WindowOptions1d } from './window';

@@ -4,6 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { checkedSize, shapeText, sizeOf } from '../shape';
+import { record, recording, rule, wanted } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { matmul, maxExtent } from './matmul';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -63,7 +64,9 @@ export function linear<D extends DType>(
   expectPartner('linear', 'input', input, 'weight', weight);
   const { rows, inputs, outputs, outputShape } = plan('linear', input, weight);
   const attrs = { rows, in: inputs, out: outputs };
-  if (bias === undefined || bias === null) return run1(linearOp, [input, weight], input.dtype, outputShape, attrs);
+  if (bias === undefined || bias === null) {
+    return recorded(run1(linearOp, [input, weight], input.dtype, outputShape, attrs), input, weight, null);
+  }
   expectFloatTensor('linear', 'bias', bias);
   expectPartner('linear', 'input', input, 'bias', bias);
   if (bias.shape.length !== 1 || bias.shape[0] !== outputs) {
@@ -71,7 +74,34 @@ export function linear<D extends DType>(
       `linear: bias must have shape [${outputs}], one number per output, given ${shapeText(bias.shape)}`,
     );
   }
-  return run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs);
+  return recorded(run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs), input, weight, bias);
+}
+
+const linearRule = rule<readonly number[]>(
+  'linear',
+  { keeps: 'input for the weight, weight for the input', differentiable: true },
+  ({ gradOutput, saved: [input, weight], state: inputShape, needs }) => {
+    const outputs = gradOutput.shape[gradOutput.shape.length - 1];
+    const inputs = inputShape[inputShape.length - 1];
+    const rows = sizeOf(gradOutput.shape.slice(0, -1));
+    const g = gradOutput.reshape([rows, outputs]);
+    return [
+      needs[0] ? matmul(g, weight).reshape(inputShape) : null,
+      needs[1] ? matmul(g, input.reshape([rows, inputs]), { transposeA: true }) : null,
+      needs[2] ? sum(g, { axis: 0 }) : null,
+    ];
+  },
+);
+
+function recorded<D extends DType>(
+  output: Tensor<D>,
+  input: Tensor<D>,
+  weight: Tensor<D>,
+  bias: Tensor<D> | null,
+): Tensor<D> {
+  if (!recording(input, weight, bias)) return output;
+  const saves = [wanted(weight) ? input : null, wanted(input) ? weight : null];
+  return record(linearRule, [input, weight, bias], output, saves, input.shape);
 }
 
 /**

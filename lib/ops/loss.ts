@@ -1,8 +1,10 @@
 import { expectOneOf, expectOptions } from '../check';
 import { type Attributes, opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
+import { UnsupportedError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, type Shape, sameShape } from '../shape';
+import { type Rule, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { expand } from './copy';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -58,6 +60,7 @@ interface PairLoss {
   readonly first: string;
   readonly second: string;
   readonly standard: Reduction;
+  readonly rule: Rule<LossOptions | undefined>;
 }
 
 function pairLoss(
@@ -67,7 +70,20 @@ function pairLoss(
   attributes?: Attributes,
   standard: Reduction = 'mean',
 ): PairLoss {
-  return { name, first, second, op: opNumber(native), gradientOp: opNumber(`${native}Grad`), attributes, standard };
+  const loss: PairLoss = {
+    name,
+    first,
+    second,
+    op: opNumber(native),
+    gradientOp: opNumber(`${native}Grad`),
+    attributes,
+    standard,
+    rule: rule<LossOptions | undefined>(name, { keeps: 'operands' }, ({ gradOutput, saved: [a, b], state, needs }) => {
+      if (needs[1]) throw new UnsupportedError(`backward: ${name} has no gradient by its ${second} in this version`);
+      return [needs[0] ? backward(loss, gradOutput, a, b, state) : null];
+    }),
+  };
+  return loss;
 }
 
 const losses = {
@@ -95,7 +111,7 @@ function forward<D extends DType>(
   expectPartner(name, first, prediction, second, target);
   const reduction = expectReduction(name, options, standard);
   const shape = broadcastShapes(name, prediction.shape, target.shape);
-  return tidy(() => {
+  const output = tidy(() => {
     const terms = run1(
       op,
       [stretched(prediction, shape), stretched(target, shape)],
@@ -105,6 +121,8 @@ function forward<D extends DType>(
     );
     return reduceTerms(terms, reduction);
   });
+  if (!recording(prediction, target)) return output;
+  return record(loss.rule, [prediction, target], output, [prediction, target], options);
 }
 
 function backward<D extends DType>(

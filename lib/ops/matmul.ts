@@ -4,6 +4,7 @@ import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, checkedSize, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { record, recording, rule, wanted } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { broadcastStrides, collapse } from './broadcast';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
@@ -111,6 +112,21 @@ function multiply<D extends DType>(a: Tensor<D>, b: Tensor<D>, product: Product)
   });
 }
 
+interface Recorded {
+  readonly product: Product;
+  readonly a: Shape;
+  readonly b: Shape;
+}
+
+const matmulRule = rule<Recorded>(
+  'matmul',
+  { keeps: 'the other operand', differentiable: true },
+  ({ gradOutput, saved: [a, b], state: { product, ...shapes }, needs }) => [
+    needs[0] ? leftGradient(gradOutput, b, product).reshape(shapes.a) : null,
+    needs[1] ? rightGradient(gradOutput, a, product).reshape(shapes.b) : null,
+  ],
+);
+
 /**
  * Matrix product c[..., i, j] = sum_k a[..., i, k] * b[..., k, j]. The axes before the last two are a batch and
  * broadcast by NumPy's rules; a vector a counts as one row and a vector b as one column, and that axis is dropped from
@@ -126,7 +142,11 @@ export function matmul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>, opt
   expectFloatTensor('matmul', 'a', a);
   expectFloatTensor('matmul', 'b', b);
   expectPartner('matmul', 'a', a, 'b', b);
-  return multiply(a, b, plan('matmul', a, b, options));
+  const product = plan('matmul', a, b, options);
+  const output = multiply(a, b, product);
+  if (!recording(a, b)) return output;
+  const saves = [wanted(b) ? a : null, wanted(a) ? b : null];
+  return record(matmulRule, [a, b], output, saves, { product, a: a.shape, b: b.shape });
 }
 
 /** sum over the batch of op(a) op(b), as a matrix or batch of `shape`, for operands that are matrices. */
@@ -154,22 +174,30 @@ export function matmulGradient<D extends DType>(
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'gradOutput', gradOutput, 'a', a);
   expectPartner(op, 'gradOutput', gradOutput, 'b', b);
-  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape } = plan(op, a, b, options);
-  expectGradientShape(op, gradOutput, outputShape, 'as the product');
-  return tidy(() => {
-    let g = gradOutput.reshape([...batch, m, n]);
-    let left = a.reshape(aShape);
-    const right = b.reshape(bShape);
-    const gradA = transposeA
-      ? summed(right, g, transposeB, true, aShape)
-      : summed(g, right, false, !transposeB, aShape);
-    const rows = sizeOf(batch) * m;
-    if (bShape.length === 2 && !transposeA && sameShape(aShape.slice(0, -2), batch) && rows <= maxExtent) {
-      // One right-hand matrix: its gradient is one product over all rows, not a sum of products.
-      g = g.reshape([rows, n]);
-      left = left.reshape([rows, k]);
-    }
-    const gradB = transposeB ? summed(g, left, true, transposeA, bShape) : summed(left, g, !transposeA, false, bShape);
-    return { a: gradA.reshape(a.shape), b: gradB.reshape(b.shape) };
-  });
+  const product = plan(op, a, b, options);
+  expectGradientShape(op, gradOutput, product.outputShape, 'as the product');
+  return tidy(() => ({
+    a: leftGradient(gradOutput, b, product).reshape(a.shape),
+    b: rightGradient(gradOutput, a, product).reshape(b.shape),
+  }));
+}
+
+function leftGradient<D extends DType>(gradOutput: Tensor<D>, b: Tensor<D>, product: Product): Tensor<D> {
+  const { transposeA, transposeB, aShape, bShape, batch, m, n } = product;
+  const g = gradOutput.reshape([...batch, m, n]);
+  const right = b.reshape(bShape);
+  return transposeA ? summed(right, g, transposeB, true, aShape) : summed(g, right, false, !transposeB, aShape);
+}
+
+function rightGradient<D extends DType>(gradOutput: Tensor<D>, a: Tensor<D>, product: Product): Tensor<D> {
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, k } = product;
+  let g = gradOutput.reshape([...batch, m, n]);
+  let left = a.reshape(aShape);
+  const rows = sizeOf(batch) * m;
+  if (bShape.length === 2 && !transposeA && sameShape(aShape.slice(0, -2), batch) && rows <= maxExtent) {
+    // One right-hand matrix: its gradient is one product over all rows, not a sum of products.
+    g = g.reshape([rows, n]);
+    left = left.reshape([rows, k]);
+  }
+  return transposeB ? summed(g, left, true, transposeA, bShape) : summed(left, g, !transposeA, false, bShape);
 }

@@ -2,7 +2,8 @@
 import { expectDtype, expectTensor } from '../check';
 import { type Attributes, opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
-import type { Tensor } from '../tensor';
+import { type Rule, record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { expectFloatTensor, expectGradientOf, floatTypes } from './operands';
 
 /** One op: y = f(x) per element, in the type and shape of x. */
@@ -11,6 +12,9 @@ export interface Pointwise {
   readonly name: string;
   readonly op: number;
   readonly dtypes: readonly DType[];
+  /** None for an op without a gradient. */
+  readonly gradient: PointwiseGradient | undefined;
+  readonly rule: Rule<Attributes | undefined> | undefined;
 }
 
 /** One gradient: gradInput = gradOutput * f'(x), from the saved input or output. */
@@ -18,15 +22,57 @@ export interface PointwiseGradient {
   readonly name: string;
   readonly op: number;
   readonly saved: 'input' | 'output';
+  readonly again: GradientAgain | undefined;
+  /** Of the gradient itself, where it is piecewise linear: gradInput depends on gradOutput only, by a constant factor. */
+  readonly rule: Rule<Attributes | undefined> | undefined;
 }
+
+/**
+ * How a gradient is differentiated in turn: `'piecewise linear'` where the factor f' is constant but for kinks, else the
+ * gradient in terms of ops that are recorded. Without either a gradient of the gradient is an error.
+ */
+export type GradientAgain =
+  | 'piecewise linear'
+  | ((gradOutput: AnyTensor, saved: AnyTensor, attrs: Attributes | undefined) => AnyTensor);
 
 /** `native` is the addon's name where one function has several ops. */
-export function pointwise(name: string, dtypes: readonly DType[] = floatTypes, native = name): Pointwise {
-  return { name, op: opNumber(native), dtypes };
+export function pointwise(
+  name: string,
+  gradient?: PointwiseGradient,
+  dtypes: readonly DType[] = floatTypes,
+  native = name,
+): Pointwise {
+  const how =
+    gradient &&
+    rule<Attributes | undefined>(
+      name,
+      { keeps: gradient.saved, differentiable: gradient.again !== undefined },
+      ({ gradOutput, saved: [saved], state }) => [runGradient(gradient, gradOutput, saved, state)],
+    );
+  return { name, op: opNumber(native), dtypes, gradient, rule: how };
 }
 
-export function pointwiseGradient(name: string, saved: 'input' | 'output', native = name): PointwiseGradient {
-  return { name: `grad.${name}`, op: opNumber(`${native}Grad`), saved };
+export function pointwiseGradient(
+  name: string,
+  saved: 'input' | 'output',
+  again?: GradientAgain,
+  native = name,
+): PointwiseGradient {
+  const row: PointwiseGradient = {
+    name: `grad.${name}`,
+    op: opNumber(`${native}Grad`),
+    saved,
+    again,
+    rule:
+      again === 'piecewise linear'
+        ? rule<Attributes | undefined>(
+            `grad.${name}`,
+            { keeps: saved, differentiable: true },
+            ({ gradOutput, saved: [from], state }) => [runGradient(row, gradOutput, from, state)],
+          )
+        : undefined,
+  };
+  return row;
 }
 
 export function run<D extends DType>(row: Pointwise, input: Tensor<D>, attrs?: Attributes): Tensor<D> {
@@ -36,7 +82,9 @@ export function run<D extends DType>(row: Pointwise, input: Tensor<D>, attrs?: A
     expectTensor(row.name, 'input', input);
     expectDtype(row.name, 'input', input, row.dtypes);
   }
-  return run1(row.op, [input], input.dtype, input.shape, attrs);
+  const output = run1(row.op, [input], input.dtype, input.shape, attrs);
+  if (row.rule === undefined || !recording(input)) return output;
+  return record(row.rule, [input], output, [row.gradient?.saved === 'output' ? output : input], attrs);
 }
 
 export function runGradient<D extends DType>(
@@ -46,5 +94,11 @@ export function runGradient<D extends DType>(
   attrs?: Attributes,
 ): Tensor<D> {
   expectGradientOf(row.name, gradOutput, row.saved, saved);
-  return run1(row.op, [gradOutput, saved], gradOutput.dtype, gradOutput.shape, attrs);
+  const { again, rule: linear } = row;
+  const recorded = recording(gradOutput, saved);
+  if (recorded && typeof again === 'function') return again(gradOutput, saved, attrs) as AnyTensor as Tensor<D>;
+  const result = run1(row.op, [gradOutput, saved], gradOutput.dtype, gradOutput.shape, attrs);
+  return recorded && linear !== undefined && gradOutput._requiresGrad
+    ? record(linear, [gradOutput], result, [saved], attrs)
+    : result;
 }

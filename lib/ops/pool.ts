@@ -3,17 +3,28 @@ import { type Attributes, opNumber, run1, run2 } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { type Shape, shapeText } from '../shape';
-import type { Tensor } from '../tensor';
-import { expectActivations } from './convPlan';
+import { type Rule, record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { expectFloatTensor } from './operands';
+import { adaptiveAvgPool2dGradient, avgPoolGradient, globalAvgPool2dGradient, maxPoolGradient } from './poolGradients';
 import {
-  checkCoverage,
+  type Activations,
+  activationShape,
+  activationsOf,
+  expectActivations,
   expectLayout,
   expectSteps,
+  type Form,
   type Layout,
   maxWindowNumber,
+  oneAxis,
+  twoAxes,
+} from './spatial';
+import {
+  checkCoverage,
   type PairOption,
   planWindow,
+  type WindowArguments,
   type WindowOptions,
   windowAttributes,
 } from './window';
@@ -62,19 +73,16 @@ export interface PoolPlan {
   readonly attributes: Attributes;
 }
 
-interface Planes {
-  readonly nhwc: boolean;
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-}
+/** The options of pooling over any number of axes, before they are checked. @internal */
+export type PoolArguments = WindowArguments &
+  Readonly<Partial<Record<'kernelSize' | 'layout' | 'countIncludePad', unknown>>>;
 
 /** The extents of activations by name, checked against what pooling kernels can count. @internal */
-export function expectPlanes(op: string, name: string, shape: Shape, layout: unknown): Planes {
-  const nhwc = expectLayout(op, layout);
-  expectActivations(op, name, shape, nhwc);
-  const [channels, height, width] = nhwc ? [shape[3], shape[1], shape[2]] : [shape[1], shape[2], shape[3]];
+export function expectPlanes(op: string, name: string, shape: Shape, layout: unknown, form = twoAxes): Activations {
+  const nhwc = expectLayout(op, layout, form);
+  expectActivations(op, name, shape, nhwc, form);
+  const planes = activationsOf(shape, nhwc);
+  const { height, width } = planes;
   // Positions within a plane are int32, here and in the indices of max pooling.
   if (height * width > maxWindowNumber) {
     throw new ShapeError(
@@ -82,23 +90,27 @@ export function expectPlanes(op: string, name: string, shape: Shape, layout: unk
         `2^31 - 1 = ${maxWindowNumber} are supported`,
     );
   }
-  return { nhwc, batch: shape[0], channels, height, width };
+  return planes;
 }
 
-const arrange = ({ nhwc, batch, channels }: Planes, h: number, w: number): number[] =>
-  nhwc ? [batch, h, w, channels] : [batch, channels, h, w];
-
 /** Checks the shape and options of a pooling op with a fixed window. @internal */
-export function planPool(op: string, name: string, shape: Shape, options: Partial<AvgPoolOptions>): PoolPlan {
-  const planes = expectPlanes(op, name, shape, options.layout);
-  const kernel = expectSteps(op, 'kernelSize', options.kernelSize);
-  const context = () => `${name} ${shapeText(shape)}, kernelSize [${kernel.h}, ${kernel.w}]`;
-  const window = planWindow(op, { h: planes.height, w: planes.width }, kernel, options, kernel, context);
-  checkCoverage(op, window, context);
-  const { countIncludePad = true } = options;
-  expectBoolean(op, 'countIncludePad', countIncludePad);
+export function planPool(
+  op: string,
+  name: string,
+  shape: Shape,
+  options: PoolArguments,
+  form: Form = twoAxes,
+): PoolPlan {
+  const planes = expectPlanes(op, name, shape, options.layout, form);
+  const kernel = expectSteps(op, 'kernelSize', options.kernelSize, form);
+  const kernelText = form.axes === 1 ? kernel.w : `[${kernel.h}, ${kernel.w}]`;
+  const context = () => `${name} ${shapeText(shape)}, kernelSize ${kernelText}`;
+  const window = planWindow(op, { h: planes.height, w: planes.width }, kernel, options, kernel, context, form);
+  checkCoverage(op, window, context, form);
+  const { countIncludePad: given = true } = options;
+  const countIncludePad = expectBoolean(op, 'countIncludePad', given);
   return {
-    outputShape: arrange(planes, window.h.output, window.w.output),
+    outputShape: activationShape({ ...planes, height: window.h.output, width: window.w.output }, form),
     attributes: {
       batch: planes.batch,
       channels: planes.channels,
@@ -124,7 +136,7 @@ export function planAdaptive(
 ): PoolPlan {
   const planes = expectPlanes(op, name, shape, layout);
   return {
-    outputShape: arrange(planes, output.h, output.w),
+    outputShape: activationShape({ ...planes, height: output.h, width: output.w }, twoAxes),
     attributes: {
       batch: planes.batch,
       channels: planes.channels,
@@ -141,6 +153,88 @@ export function planAdaptive(
   };
 }
 
+interface Pooled<O> {
+  readonly shape: Shape;
+  readonly options: O;
+}
+
+const linear = { keeps: 'nothing', differentiable: true };
+
+const maxRule = (op: string, form: Form): Rule<Pooled<PoolArguments>> =>
+  rule(
+    op,
+    { keeps: 'indices', differentiable: true },
+    ({ gradOutput, saved: [indices], state: { shape, options } }) => [
+      maxPoolGradient(`grad.${op}`, gradOutput, indices as AnyTensor as Tensor<'int32'>, shape, options, form),
+    ],
+  );
+const averageRule = (op: string, form: Form): Rule<Pooled<PoolArguments>> =>
+  rule(op, linear, ({ gradOutput, state: { shape, options } }) => [
+    avgPoolGradient(`grad.${op}`, gradOutput, shape, options, form),
+  ]);
+
+/** By number of axes. */
+const maxRules = { 1: maxRule('maxPool1d', oneAxis), 2: maxRule('maxPool2d', twoAxes) };
+const averageRules = { 1: averageRule('avgPool1d', oneAxis), 2: averageRule('avgPool2d', twoAxes) };
+const adaptiveRule = rule<Pooled<LayoutOptions | undefined>>('adaptiveAvgPool2d', linear, ({ gradOutput, state }) => [
+  adaptiveAvgPool2dGradient(gradOutput, state.shape, state.options),
+]);
+const globalRule = rule<Pooled<LayoutOptions | undefined>>('globalAvgPool2d', linear, ({ gradOutput, state }) => [
+  globalAvgPool2dGradient(gradOutput, state.shape, state.options),
+]);
+
+/** Max pooling over the axes of `form`. @internal */
+export function maxPool<D extends DType>(op: string, input: Tensor<D>, options: PoolArguments, form: Form): Tensor<D> {
+  expectFloatTensor(op, 'input', input);
+  const given = expectOptions(op, options, poolOptions);
+  const { outputShape, attributes } = planPool(op, 'input', input.shape, given, form);
+  if (!recording(input)) return run1(ops.max, [input], input.dtype, outputShape, attributes);
+  const { output, indices } = withIndices(input, { outputShape, attributes }, options, form);
+  indices.dispose(); // the tape has them
+  return output;
+}
+
+/** @internal */
+export function maxPoolWithIndices<D extends DType>(
+  op: string,
+  input: Tensor<D>,
+  options: PoolArguments,
+  form: Form,
+): { output: Tensor<D>; indices: Tensor<'int32'> } {
+  expectFloatTensor(op, 'input', input);
+  const given = expectOptions(op, options, poolOptions);
+  return withIndices(input, planPool(op, 'input', input.shape, given, form), options, form);
+}
+
+function withIndices<D extends DType>(
+  input: Tensor<D>,
+  { outputShape, attributes }: PoolPlan,
+  options: PoolArguments,
+  form: Form,
+): { output: Tensor<D>; indices: Tensor<'int32'> } {
+  const [output, indices] = run2(
+    ops.maxWithIndices,
+    [input],
+    { dtype: input.dtype, shape: outputShape },
+    { dtype: 'int32', shape: outputShape },
+    attributes,
+  );
+  if (recording(input)) {
+    record(maxRules[form.axes], [input], output, [indices], { shape: input.shape, options });
+  }
+  return { output, indices };
+}
+
+/** @internal */
+export function avgPool<D extends DType>(op: string, input: Tensor<D>, options: PoolArguments, form: Form): Tensor<D> {
+  expectFloatTensor(op, 'input', input);
+  const given = expectOptions(op, options, avgPoolOptions);
+  const { outputShape, attributes } = planPool(op, 'input', input.shape, given, form);
+  const output = run1(ops.average, [input], input.dtype, outputShape, attributes);
+  if (!recording(input)) return output;
+  return record(averageRules[form.axes], [input], output, [], { shape: input.shape, options });
+}
+
 /**
  * Largest element of each window; NaN if the window holds one. Padding never wins.
  *
@@ -152,10 +246,7 @@ export function planAdaptive(
  *   DTypeError, ArgumentError, DisposedError.
  */
 export function maxPool2d<D extends DType>(input: Tensor<D>, options: PoolOptions): Tensor<D> {
-  expectFloatTensor('maxPool2d', 'input', input);
-  const given = expectOptions('maxPool2d', options, poolOptions);
-  const { outputShape, attributes } = planPool('maxPool2d', 'input', input.shape, given);
-  return run1(ops.max, [input], input.dtype, outputShape, attributes);
+  return maxPool('maxPool2d', input, options, twoAxes);
 }
 
 /**
@@ -169,17 +260,7 @@ export function maxPool2dWithIndices<D extends DType>(
   input: Tensor<D>,
   options: PoolOptions,
 ): { output: Tensor<D>; indices: Tensor<'int32'> } {
-  const op = 'maxPool2dWithIndices';
-  expectFloatTensor(op, 'input', input);
-  const { outputShape, attributes } = planPool(op, 'input', input.shape, expectOptions(op, options, poolOptions));
-  const [output, indices] = run2(
-    ops.maxWithIndices,
-    [input],
-    { dtype: input.dtype, shape: outputShape },
-    { dtype: 'int32', shape: outputShape },
-    attributes,
-  );
-  return { output, indices };
+  return maxPoolWithIndices('maxPool2dWithIndices', input, options, twoAxes);
 }
 
 /**
@@ -192,10 +273,7 @@ export function maxPool2dWithIndices<D extends DType>(
  * @throws As `maxPool2d`.
  */
 export function avgPool2d<D extends DType>(input: Tensor<D>, options: AvgPoolOptions): Tensor<D> {
-  expectFloatTensor('avgPool2d', 'input', input);
-  const given = expectOptions('avgPool2d', options, avgPoolOptions);
-  const { outputShape, attributes } = planPool('avgPool2d', 'input', input.shape, given);
-  return run1(ops.average, [input], input.dtype, outputShape, attributes);
+  return avgPool('avgPool2d', input, options, twoAxes);
 }
 
 /**
@@ -217,7 +295,8 @@ export function adaptiveAvgPool2d<D extends DType>(
   const { layout } = expectOptions(op, options, ['layout']);
   const size = expectPair(op, 'outputSize', outputSize, 1, maxWindowNumber);
   const { outputShape, attributes } = planAdaptive(op, 'input', input.shape, size, layout);
-  return run1(ops.adaptive, [input], input.dtype, outputShape, attributes);
+  const output = run1(ops.adaptive, [input], input.dtype, outputShape, attributes);
+  return recording(input) ? record(adaptiveRule, [input], output, [], { shape: input.shape, options }) : output;
 }
 
 /**
@@ -233,9 +312,11 @@ export function globalAvgPool2d<D extends DType>(input: Tensor<D>, options?: Lay
   const { layout } = expectOptions(op, options, ['layout']);
   const planes = expectPlanes(op, 'input', input.shape, layout);
   const { nhwc, batch, channels, height, width } = planes;
-  return run1(ops.mean, [input], input.dtype, arrange(planes, 1, 1), {
+  const outputShape = activationShape({ ...planes, height: 1, width: 1 }, twoAxes);
+  const output = run1(ops.mean, [input], input.dtype, outputShape, {
     outer: nhwc ? batch : batch * channels,
     n: height * width,
     inner: nhwc ? channels : 1,
   });
+  return recording(input) ? record(globalRule, [input], output, [], { shape: input.shape, options }) : output;
 }

@@ -3,6 +3,7 @@ import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
 import { type Shape, sameShape, shapeText } from '../shape';
+import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { collapseBroadcast } from './broadcast';
 import { expectFloatTensor, expectGradientOf, expectPartner } from './operands';
@@ -11,6 +12,11 @@ import { sumTo } from './reduce';
 const forwardOp = opNumber('prelu');
 const inputOp = opNumber('preluGradInput');
 const slopeOp = opNumber('preluGradSlope');
+
+const preluRule = rule('prelu', { keeps: 'operands' }, ({ gradOutput, saved: [input, slope] }) => {
+  const gradients = preluGradient(gradOutput, input, slope);
+  return [gradients.input, gradients.slope];
+});
 
 /** Shape with which the slope takes part: [C, 1, …] for one slope per channel of [N, C, …], its own elsewhere. */
 function slopeShape(op: string, input: AnyTensor, slope: AnyTensor): Shape {
@@ -43,7 +49,7 @@ export function prelu<D extends DType>(input: Tensor<D>, slope: Tensor<NoInfer<D
   expectFloatTensor('prelu', 'input', input);
   expectPartner('prelu', 'input', input, 'slope', slope);
   const { dims, strides } = collapseBroadcast(input.shape, [input.shape, slopeShape('prelu', input, slope)]);
-  return run1(forwardOp, [input, slope], input.dtype, input.shape, {
+  const output = run1(forwardOp, [input, slope], input.dtype, input.shape, {
     rank: dims.length,
     dims,
     aStrides: strides[0],
@@ -51,6 +57,7 @@ export function prelu<D extends DType>(input: Tensor<D>, slope: Tensor<NoInfer<D
     scalar: 0,
     scalarSide: 0,
   });
+  return recording(input, slope) ? record(preluRule, [input, slope], output, [input, slope]) : output;
 }
 
 /**

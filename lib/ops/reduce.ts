@@ -2,19 +2,22 @@ import { expectBoolean, expectDtype, expectFinite, expectOptions, expectTensor }
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
-import { detach } from '../move';
 import { tidy } from '../scope';
 import { expectAxes, type Shape, sameShape, shapeText } from '../shape';
+import { withRecording } from '../tape/mode';
+import { record, recording, rule } from '../tape/node';
 import type { Tensor } from '../tensor';
 import { reducedCount, reducedShape, reductionSteps } from './axes';
 import { div, sub } from './binary';
 import { repeatedAxes } from './broadcast';
-import { permute } from './copy';
+import { expand, permute } from './copy';
 import { expectFloatTensor, numberTypes } from './operands';
+import { extremumGradient, meanGradient, sumGradient, sumSquaresGradient, varianceGradient } from './reduceGradients';
 import { square } from './unary';
 
 const ops = {
   sum: opNumber('sum'),
+  sumSquares: opNumber('sumSquares'),
   mean: opNumber('mean'),
   max: opNumber('max'),
   min: opNumber('min'),
@@ -90,8 +93,9 @@ function reduceAxes<D extends DType, R extends DType>(
  * @internal
  */
 export function sumTo<D extends DType>(gradient: Tensor<D>, shape: Shape): Tensor<D> {
-  if (sameShape(gradient.shape, shape)) return detach(gradient);
-  return reduceAxes(ops.sum, gradient, gradient.dtype, repeatedAxes(shape, gradient.shape), shape);
+  if (sameShape(gradient.shape, shape)) return gradient.reshape(shape);
+  const output = reduceAxes(ops.sum, gradient, gradient.dtype, repeatedAxes(shape, gradient.shape), shape);
+  return recording(gradient) ? record(sumToRule, [gradient], output, [], gradient.shape) : output;
 }
 
 /** The type of a sum: integers and bool are added up as int32. */
@@ -99,6 +103,43 @@ export type SumDType<D extends DType> = D extends 'uint8' | 'bool' ? 'int32' : D
 
 /** The type of a mean: integers and bool are averaged as float32. */
 export type MeanDType<D extends DType> = D extends 'float64' ? 'float64' : 'float32';
+
+/** What the gradient of a sum or mean follows from. */
+interface Reduced {
+  readonly shape: Shape;
+  readonly options: ReduceOptions | undefined;
+}
+
+const sumRule = rule<Reduced>('sum', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+  sumGradient(gradOutput, state.shape, state.options),
+]);
+const meanRule = rule<Reduced>('mean', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+  meanGradient(gradOutput, state.shape, state.options),
+]);
+const sumSquaresRule = rule(
+  'sumSquares',
+  { keeps: 'input', differentiable: true },
+  ({ gradOutput, saved: [input] }) => [sumSquaresGradient(gradOutput, input)],
+);
+const sumToRule = rule<Shape>('grad.sumTo', { keeps: 'nothing', differentiable: true }, ({ gradOutput, state }) => [
+  expand(gradOutput, state),
+]);
+
+const varianceRule = rule<VarianceOptions | undefined>(
+  'variance',
+  { keeps: 'input', differentiable: true },
+  ({ gradOutput, saved: [input], state }) => [varianceGradient(gradOutput, input, state)],
+);
+
+const extremumRule = (name: 'max' | 'min') =>
+  rule<ReduceOptions | undefined>(
+    name,
+    { keeps: 'input, output', differentiable: true },
+    ({ gradOutput, saved: [input, output], state }) => [
+      extremumGradient(`grad.${name}`, gradOutput, input, output, state),
+    ],
+  );
+const extremumRules = { max: extremumRule('max'), min: extremumRule('min') };
 
 const isFloatTensor = (input: Tensor<DType>): boolean => input.dtype === 'float32' || input.dtype === 'float64';
 
@@ -113,7 +154,21 @@ export function sum<D extends DType>(input: Tensor<D>, options?: ReduceOptions):
   expectTensor('sum', 'input', input);
   const { axes, outputShape } = planReduction('sum', input.shape, options);
   const dtype = (isFloatTensor(input) ? input.dtype : 'int32') as SumDType<D>;
-  return reduceAxes(ops.sum, input, dtype, axes, outputShape);
+  const output = reduceAxes(ops.sum, input, dtype, axes, outputShape);
+  return recording(input) ? record(sumRule, [input], output, [], { shape: input.shape, options }) : output;
+}
+
+/**
+ * Sum of the squares of all elements, accumulated as `sum` does it, without a tensor of squares; 0 where there are none.
+ *
+ * @param input float32 or float64, any shape.
+ * @returns A scalar of the input's dtype.
+ * @throws DTypeError for other types; ArgumentError, DisposedError.
+ */
+export function sumSquares<D extends DType>(input: Tensor<D>): Tensor<D> {
+  expectFloatTensor('sumSquares', 'input', input);
+  const output = run1(ops.sumSquares, [input], input.dtype, [], { outer: 1, n: input.size, inner: 1 });
+  return recording(input) ? record(sumSquaresRule, [input], output, [input]) : output;
 }
 
 /**
@@ -127,13 +182,24 @@ export function mean<D extends DType>(input: Tensor<D>, options?: ReduceOptions)
   expectTensor('mean', 'input', input);
   const { axes, outputShape, count } = planReduction('mean', input.shape, options);
   const dtype = (input.dtype === 'float64' ? 'float64' : 'float32') as MeanDType<D>;
+  const output = average(input, dtype, axes, outputShape, count);
+  return recording(input) ? record(meanRule, [input], output, [], { shape: input.shape, options }) : output;
+}
+
+function average<R extends DType>(
+  input: Tensor<DType>,
+  dtype: R,
+  axes: readonly number[],
+  outputShape: Shape,
+  count: number,
+): Tensor<R> {
   const steps = reductionSteps(input.shape, axes);
   if (isFloatTensor(input) && steps.length === 1) return run1(ops.mean, [input], dtype, outputShape, steps[0]);
   return tidy(() => {
     const values = isFloatTensor(input) ? input : input.cast(dtype);
     if (steps.length === 1) return run1(ops.mean, [values], dtype, outputShape, steps[0]);
     // Sums first and one division last: a mean of means would round once more.
-    return div(reduceAxes(ops.sum, values as Tensor<DType>, dtype, axes, outputShape), count) as Tensor<MeanDType<D>>;
+    return div(reduceAxes(ops.sum, values as Tensor<DType>, dtype, axes, outputShape), count) as Tensor<R>;
   });
 }
 
@@ -150,7 +216,8 @@ function extremum<D extends DType>(name: 'max' | 'min', input: Tensor<D>, option
   expectDtype(name, 'input', input, numberTypes);
   const plan = planReduction(name, input.shape, options);
   expectElements(name, input.shape, plan);
-  return reduceAxes(ops[name], input, input.dtype, plan.axes, plan.outputShape);
+  const output = reduceAxes(ops[name], input, input.dtype, plan.axes, plan.outputShape);
+  return recording(input) ? record(extremumRules[name], [input], output, [input, output], options) : output;
 }
 
 /**
@@ -233,10 +300,14 @@ export function variance<D extends DType>(input: Tensor<D>, options?: VarianceOp
   expectFloatTensor('variance', 'input', input);
   const { axes, count, outputShape } = planReduction('variance', input.shape, options, varianceOptions);
   const divisor = varianceDivisor('variance', count, options);
-  return tidy(() => {
-    const squares = square(deviations(input, axes));
-    return div(reduceAxes(ops.sum, squares, input.dtype, axes, outputShape), divisor) as Tensor<DType> as Tensor<D>;
-  });
+  // Recorded as one op: what lies between is of no use to its gradient.
+  const output = withRecording(false, () =>
+    tidy(() => {
+      const squares = square(deviations(input, axes));
+      return div(reduceAxes(ops.sum, squares, input.dtype, axes, outputShape), divisor) as Tensor<DType> as Tensor<D>;
+    }),
+  );
+  return recording(input) ? record(varianceRule, [input], output, [input], options) : output;
 }
 
 /** x - mean(x), the mean taken over `axes`. @internal */

@@ -45,6 +45,19 @@ export function sumGradient<D extends DType>(
 }
 
 /**
+ * Gradient of `sumSquares`: 2 g x.
+ *
+ * @param gradOutput Gradient of the output, a scalar of float32 or float64.
+ * @param input The forward op's input, same dtype and device.
+ * @throws ShapeError when g is no scalar; DTypeError, DeviceError, ArgumentError, DisposedError.
+ */
+export function sumSquaresGradient<D extends DType>(gradOutput: Tensor<D>, input: Tensor<NoInfer<D>>): Tensor<D> {
+  expectGradientShape('grad.sumSquares', gradOutput, [], 'as the sum');
+  expectPartner('grad.sumSquares', 'gradOutput', gradOutput, 'input', input);
+  return tidy(() => mul(input as Tensor<D>, mul(gradOutput, 2)) as Tensor<D>);
+}
+
+/**
  * Gradient of `mean`: g / n repeated along the reduced axes, n elements per mean. Arguments and errors as `grad.sum`.
  */
 export function meanGradient<D extends DType>(
@@ -60,7 +73,8 @@ export function meanGradient<D extends DType>(
   return tidy(() => expand(withAxes(div(gradOutput, plan.count) as Tensor<D>, shape, plan), shape));
 }
 
-function extremumGradient<D extends DType>(
+/** @internal */
+export function extremumGradient<D extends DType>(
   op: string,
   gradOutput: Tensor<D>,
   input: Tensor<D>,

@@ -1,9 +1,13 @@
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import { expectAxis } from '../shape';
-import type { Tensor } from '../tensor';
+import { type Rule, record, recording, rule } from '../tape/node';
+import type { AnyTensor, Tensor } from '../tensor';
 import { lineAlong } from './axes';
+import { mul, sub } from './binary';
 import { expectFloatTensor, expectGradientOf } from './operands';
+import { sum } from './reduce';
+import { exp } from './unary';
 
 const ops = {
   softmax: opNumber('softmax'),
@@ -12,22 +16,34 @@ const ops = {
   logSoftmaxGrad: opNumber('logSoftmaxGrad'),
 };
 
-function forward<D extends DType>(name: 'softmax' | 'logSoftmax', input: Tensor<D>, axis: number): Tensor<D> {
+type Name = 'softmax' | 'logSoftmax';
+
+const along = (name: Name): Rule<number> =>
+  rule<number>(name, { keeps: 'output', differentiable: true }, ({ gradOutput, saved: [output], state }) => [
+    backward(name, gradOutput, output, state),
+  ]);
+
+const rules: Readonly<Record<Name, Rule<number>>> = { softmax: along('softmax'), logSoftmax: along('logSoftmax') };
+
+/** The gradients in terms of other ops, for gradients of gradients. */
+const formulas: Readonly<Record<Name, (g: AnyTensor, y: AnyTensor, axis: number) => AnyTensor>> = {
+  softmax: (g, y, axis) => mul(y, sub(g, sum(mul(g, y), { axis, keepDims: true }))),
+  logSoftmax: (g, y, axis) => sub(g, mul(exp(y), sum(g, { axis, keepDims: true }))),
+};
+
+function forward<D extends DType>(name: Name, input: Tensor<D>, axis: number): Tensor<D> {
   expectFloatTensor(name, 'input', input);
   const line = lineAlong(input.shape, expectAxis(name, 'axis', axis, input.shape.length));
-  return run1(ops[name], [input], input.dtype, input.shape, line);
+  const output = run1(ops[name], [input], input.dtype, input.shape, line);
+  return recording(input) ? record(rules[name], [input], output, [output], axis) : output;
 }
 
-function backward<D extends DType>(
-  name: 'softmax' | 'logSoftmax',
-  gradOutput: Tensor<D>,
-  output: Tensor<D>,
-  axis: number,
-): Tensor<D> {
+function backward<D extends DType>(name: Name, gradOutput: Tensor<D>, output: Tensor<D>, axis: number): Tensor<D> {
   const op = `grad.${name}`;
   expectGradientOf(op, gradOutput, 'output', output);
   const { shape, dtype } = gradOutput;
   const line = lineAlong(shape, expectAxis(op, 'axis', axis, shape.length));
+  if (recording(gradOutput, output)) return formulas[name](gradOutput, output, axis) as AnyTensor as Tensor<D>;
   return run1(ops[`${name}Grad`], [gradOutput, output], dtype, shape, line);
 }
 

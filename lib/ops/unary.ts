@@ -1,37 +1,41 @@
 import { expectDtype, expectNumber, expectTensor } from '../check';
 import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
+import { record, recording, rule } from '../tape/node';
 import type { Tensor } from '../tensor';
+import { div, mul } from './binary';
 import { expectGradientOf, expectScalar, integerRange, numberTypes } from './operands';
 import { pointwise, pointwiseGradient, run, runGradient } from './pointwise';
 
+const gradients = {
+  abs: pointwiseGradient('abs', 'input', 'piecewise linear'),
+  clamp: pointwiseGradient('clamp', 'input', 'piecewise linear'),
+  square: pointwiseGradient('square', 'input', (g, x) => mul(g, mul(x, 2))),
+  log: pointwiseGradient('log', 'input', (g, x) => div(g, x)),
+  exp: pointwiseGradient('exp', 'output', (g, y) => mul(g, y)),
+  sqrt: pointwiseGradient('sqrt', 'output', (g, y) => div(g, mul(y, 2))),
+  rsqrt: pointwiseGradient('rsqrt', 'output', (g, y) => mul(mul(g, mul(y, mul(y, y))), -0.5)),
+  reciprocal: pointwiseGradient('reciprocal', 'output', (g, y) => mul(mul(g, mul(y, y)), -1)),
+};
+
 const rows = {
-  neg: pointwise('neg', ['float32', 'float64', 'int32']),
-  abs: pointwise('abs', numberTypes),
-  sign: pointwise('sign', numberTypes),
-  square: pointwise('square', numberTypes),
-  clamp: pointwise('clamp', numberTypes),
-  exp: pointwise('exp'),
-  log: pointwise('log'),
-  sqrt: pointwise('sqrt'),
-  rsqrt: pointwise('rsqrt'),
-  reciprocal: pointwise('reciprocal'),
+  neg: pointwise('neg', undefined, ['float32', 'float64', 'int32']),
+  abs: pointwise('abs', gradients.abs, numberTypes),
+  sign: pointwise('sign', undefined, numberTypes),
+  square: pointwise('square', gradients.square, numberTypes),
+  clamp: pointwise('clamp', gradients.clamp, numberTypes),
+  exp: pointwise('exp', gradients.exp),
+  log: pointwise('log', gradients.log),
+  sqrt: pointwise('sqrt', gradients.sqrt),
+  rsqrt: pointwise('rsqrt', gradients.rsqrt),
+  reciprocal: pointwise('reciprocal', gradients.reciprocal),
   floor: pointwise('floor'),
   ceil: pointwise('ceil'),
   round: pointwise('round'),
-  logicalNot: pointwise('logicalNot', ['bool']),
+  logicalNot: pointwise('logicalNot', undefined, ['bool']),
 };
 
-const gradients = {
-  abs: pointwiseGradient('abs', 'input'),
-  square: pointwiseGradient('square', 'input'),
-  log: pointwiseGradient('log', 'input'),
-  clamp: pointwiseGradient('clamp', 'input'),
-  exp: pointwiseGradient('exp', 'output'),
-  sqrt: pointwiseGradient('sqrt', 'output'),
-  rsqrt: pointwiseGradient('rsqrt', 'output'),
-  reciprocal: pointwiseGradient('reciprocal', 'output'),
-};
+const negRule = rule('neg', { keeps: 'nothing', differentiable: true }, ({ gradOutput }) => [neg(gradOutput)]);
 
 /**
  * -x, per element.
@@ -41,7 +45,8 @@ const gradients = {
  * @throws DTypeError for uint8 and bool; DisposedError.
  */
 export function neg<D extends DType>(input: Tensor<D>): Tensor<D> {
-  return run(rows.neg, input);
+  const output = run(rows.neg, input);
+  return recording(input) ? record(negRule, [input], output) : output;
 }
 
 /**
@@ -201,7 +206,7 @@ export function clamp<D extends DType>(input: Tensor<D>, low: number, high: numb
  */
 export function negGradient<D extends DType>(gradOutput: Tensor<D>, input?: Tensor<NoInfer<D>>): Tensor<D> {
   expectGradientOf('grad.neg', gradOutput, input === undefined ? 'gradOutput' : 'input', input ?? gradOutput);
-  return run(rows.neg, gradOutput);
+  return neg(gradOutput);
 }
 
 /** Gradient of `abs`: g * sign(x), 0 at 0. Takes the forward op's input. */

@@ -4,6 +4,7 @@ import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
 import { tidy } from '../scope';
 import { broadcastShapes, type Shape } from '../shape';
+import { record, recording, rule } from '../tape/node';
 import { type AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import type { Operand } from './binary';
@@ -20,10 +21,25 @@ function expectCondition(op: string, condition: unknown): asserts condition is A
   expectDtype(op, 'condition', condition, ['bool']);
 }
 
+const whereRule = rule<{ a: Shape; b: Shape }>(
+  'where',
+  { keeps: 'condition', differentiable: true },
+  ({ gradOutput, saved, state, needs }) => {
+    const condition = saved[0] as AnyTensor as Tensor<'bool'>;
+    return [
+      needs[0] ? sumTo(where(condition, gradOutput, 0), state.a) : null,
+      needs[1] ? sumTo(where(condition, 0, gradOutput), state.b) : null,
+    ];
+  },
+);
+
 function select<D extends DType>(condition: AnyTensor, a: Tensor<D>, b: Tensor<D>, shape: Shape): Tensor<D> {
   const { dims, strides } = collapseBroadcast(shape, [condition.shape, a.shape, b.shape]);
   const [cStrides, aStrides, bStrides] = strides;
-  return run1(whereOp, [condition, a, b], a.dtype, shape, { rank: dims.length, dims, cStrides, aStrides, bStrides });
+  const attrs = { rank: dims.length, dims, cStrides, aStrides, bStrides };
+  const output = run1(whereOp, [condition, a, b], a.dtype, shape, attrs);
+  if (!recording(a, b)) return output;
+  return record(whereRule, [a, b], output, [condition], { a: a.shape, b: b.shape });
 }
 
 /**

@@ -1,6 +1,7 @@
-import { expectBoolean, expectInteger, expectOneOf, expectPair, type Pair } from '../check';
+import { expectBoolean, expectInteger, expectPair, type Pair } from '../check';
 import { ArgumentError, ShapeError } from '../errors';
 import { describe } from '../text';
+import { expectSteps, type Form, maxWindowNumber, twoAxes } from './spatial';
 
 /** A vertical and a horizontal number, or one number for both. */
 export type PairOption = number | readonly [height: number, width: number];
@@ -16,8 +17,8 @@ export type Padding =
   | 'same'
   | 'valid';
 
-/** Which axis of an activation holds the channels: `[N, C, H, W]` or `[N, H, W, C]`. */
-export type Layout = 'NCHW' | 'NHWC';
+/** Padding along one axis: on both sides, `[before, after]`, or as in `Padding`. */
+export type Padding1d = number | readonly [before: number, after: number] | 'same' | 'valid';
 
 /** Options that every op with a sliding window has. */
 export interface WindowOptions {
@@ -28,6 +29,19 @@ export interface WindowOptions {
   /** Distance between neighbouring taps of a window. Default 1. */
   readonly dilation?: PairOption;
 }
+
+/** The same for windows along one axis. */
+export interface WindowOptions1d {
+  /** Distance between neighbouring windows. */
+  readonly stride?: number;
+  /** Zeros (convolution) or nothing (pooling) around the input. Default 0. */
+  readonly padding?: Padding1d;
+  /** Distance between neighbouring taps of a window. Default 1. */
+  readonly dilation?: number;
+}
+
+/** The options of either, before they are checked. @internal */
+export type WindowArguments = Readonly<Partial<Record<'stride' | 'padding' | 'dilation' | 'ceilMode', unknown>>>;
 
 /** One axis of a window op: tap k of output o reads input `o * stride - before + k * dilation`. @internal */
 export interface AxisWindow {
@@ -47,9 +61,6 @@ export interface Window {
   readonly w: AxisWindow;
 }
 
-/** Window numbers and the extents they apply to are int32 in the kernels. @internal */
-export const maxWindowNumber = 2 ** 31 - 1;
-
 interface Sides {
   readonly top: number;
   readonly bottom: number;
@@ -60,9 +71,25 @@ interface Sides {
 const noPadding: Sides = { top: 0, bottom: 0, left: 0, right: 0 };
 const sideNames = ['top', 'bottom', 'left', 'right'] as const;
 
-function parsePadding(op: string, value: unknown): Sides | 'same' {
+/** Padding along one axis, which is the width. */
+function parsePadding1d(op: string, value: unknown): Sides {
+  const side = (name: string, given: unknown): number => expectInteger(op, name, given, 0, maxWindowNumber);
+  if (typeof value === 'number') {
+    const both = side('padding', value);
+    return { ...noPadding, left: both, right: both };
+  }
+  if (Array.isArray(value) && value.length === 2) {
+    return { ...noPadding, left: side('padding[0]', value[0]), right: side('padding[1]', value[1]) };
+  }
+  throw new ArgumentError(
+    `${op}: padding must be a number, [before, after], 'same' or 'valid', given ${describe(value)}`,
+  );
+}
+
+function parsePadding(op: string, value: unknown, form = twoAxes): Sides | 'same' {
   if (value === undefined || value === 'valid') return noPadding;
   if (value === 'same') return 'same';
+  if (form.axes === 1) return parsePadding1d(op, value);
   if (typeof value === 'number' || Array.isArray(value)) {
     const { h, w } = expectPair(op, 'padding', value, 0, maxWindowNumber);
     return { top: h, bottom: h, left: w, right: w };
@@ -87,16 +114,18 @@ function parsePadding(op: string, value: unknown): Sides | 'same' {
   };
 }
 
-/** What the message of a failed window shows beside the formula, for example `input [1, 3, 5, 5]`. */
-type Context = () => string;
+/** What the message of a failed window shows beside the formula, for example `input [1, 3, 5, 5]`. @internal */
+export type Context = () => string;
 
 /**
  * The one formula of window geometry: output = floor((in + before + after - dilation*(kernel - 1) - 1) / stride) + 1.
  * Input and kernel are positive and int32.
+ *
+ * @internal
  */
-function axisWindow(
+export function axisWindow(
   op: string,
-  name: 'height' | 'width',
+  name: string,
   input: number,
   kernel: number,
   stride: number,
@@ -114,7 +143,8 @@ function axisWindow(
     after = total - before;
     if (after > maxWindowNumber) {
       throw new ShapeError(
-        `${op}: padding 'same' needs ${total} rows or columns of padding along the ${name}, each side is limited to ` +
+        `${op}: padding 'same' needs ${total} ${name === 'depth' ? 'planes' : 'rows or columns'} of padding along the ` +
+          `${name}, each side is limited to ` +
           `2^31 - 1 = ${maxWindowNumber} (${context()})`,
       );
     }
@@ -138,14 +168,21 @@ function axisWindow(
 
 const one: Pair = { h: 1, w: 1 };
 
-/** A window option that counts steps: a stride, a dilation or a kernel's size. @internal */
-export function expectSteps(op: string, name: string, value: unknown): Pair {
-  return expectPair(op, name, value, 1, maxWindowNumber);
+/** A window's options, checked. */
+interface WindowSettings {
+  readonly stride: Pair;
+  readonly dilation: Pair;
+  readonly vertical: readonly [before: number, after: number] | 'same';
+  readonly horizontal: readonly [before: number, after: number] | 'same';
 }
 
-/** True for NHWC. @internal */
-export function expectLayout(op: string, value: unknown): boolean {
-  return value !== undefined && expectOneOf(op, 'layout', value, ['NCHW', 'NHWC']) === 'NHWC';
+function windowSettings(op: string, options: WindowArguments, defaultStride: Pair, form: Form): WindowSettings {
+  const stride = options.stride === undefined ? defaultStride : expectSteps(op, 'stride', options.stride, form);
+  const dilation = options.dilation === undefined ? one : expectSteps(op, 'dilation', options.dilation, form);
+  const padding = parsePadding(op, options.padding, form);
+  const vertical = padding === 'same' ? padding : ([padding.top, padding.bottom] as const);
+  const horizontal = padding === 'same' ? padding : ([padding.left, padding.right] as const);
+  return { stride, dilation, vertical, horizontal };
 }
 
 /**
@@ -158,19 +195,82 @@ export function planWindow(
   op: string,
   input: Pair,
   kernel: Pair,
-  options: WindowOptions & { readonly ceilMode?: boolean },
+  options: WindowArguments,
   defaultStride: Pair,
   context: Context,
+  form: Form = twoAxes,
 ): Window {
-  const stride = options.stride === undefined ? defaultStride : expectSteps(op, 'stride', options.stride);
-  const dilation = options.dilation === undefined ? one : expectSteps(op, 'dilation', options.dilation);
-  const padding = parsePadding(op, options.padding);
+  const { stride, dilation, vertical, horizontal } = windowSettings(op, options, defaultStride, form);
   const ceilMode = options.ceilMode === undefined ? false : expectBoolean(op, 'ceilMode', options.ceilMode);
-  const vertical = padding === 'same' ? padding : ([padding.top, padding.bottom] as const);
-  const horizontal = padding === 'same' ? padding : ([padding.left, padding.right] as const);
+  const { h, w } = form.extents;
   return {
-    h: axisWindow(op, 'height', input.h, kernel.h, stride.h, dilation.h, vertical, ceilMode, context),
-    w: axisWindow(op, 'width', input.w, kernel.w, stride.w, dilation.w, horizontal, ceilMode, context),
+    h: axisWindow(op, h, input.h, kernel.h, stride.h, dilation.h, vertical, ceilMode, context),
+    w: axisWindow(op, w, input.w, kernel.w, stride.w, dilation.w, horizontal, ceilMode, context),
+  };
+}
+
+/**
+ * The window of the convolution whose gradient by its input a transposed convolution is: its output is the transposed
+ * one's input, and its input, of (output - 1)*stride - before - after + dilation*(kernel - 1) + outputPadding + 1
+ * elements, the transposed one's output.
+ */
+function transposedAxis(
+  op: string,
+  name: string,
+  output: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  padding: readonly [before: number, after: number] | 'same',
+  outputPadding: number,
+  context: Context,
+): AxisWindow {
+  if (padding === 'same') {
+    if (outputPadding > 0) {
+      throw new ArgumentError(
+        `${op}: outputPadding ${outputPadding} of the ${name} does not go with padding 'same', whose output has ` +
+          'input * stride elements',
+      );
+    }
+    return axisWindow(op, name, output * stride, kernel, stride, dilation, padding, false, context);
+  }
+  if (outputPadding >= stride && outputPadding >= dilation) {
+    throw new ArgumentError(
+      `${op}: outputPadding ${outputPadding} of the ${name} must be smaller than its stride ${stride} or its dilation ` +
+        `${dilation}`,
+    );
+  }
+  const [before, after] = padding;
+  const input = (output - 1) * stride - before - after + dilation * (kernel - 1) + outputPadding + 1;
+  if (input <= 0 || input > maxWindowNumber) {
+    const rule = input <= 0 ? 'is not positive' : `exceeds 2^31 - 1 = ${maxWindowNumber}`;
+    throw new ShapeError(
+      `${op}: output ${name} (${output}-1)*${stride} - ${before} - ${after} + ${dilation}*(${kernel}-1) + ` +
+        `${outputPadding} + 1 = ${input} ${rule} (${context()})`,
+    );
+  }
+  return { input, output, kernel, stride, dilation, before, after };
+}
+
+/**
+ * Checks the window options of a transposed convolution and computes the geometry of the convolution behind it.
+ *
+ * @throws As `planWindow`.
+ * @internal
+ */
+export function planTransposedWindow(
+  op: string,
+  input: Pair,
+  kernel: Pair,
+  options: WindowArguments & { readonly outputPadding?: unknown },
+  context: Context,
+): Window {
+  const { stride, dilation, vertical, horizontal } = windowSettings(op, options, one, twoAxes);
+  const { outputPadding = 0 } = options;
+  const { h, w } = expectPair(op, 'outputPadding', outputPadding, 0, maxWindowNumber);
+  return {
+    h: transposedAxis(op, 'height', input.h, kernel.h, stride.h, dilation.h, vertical, h, context),
+    w: transposedAxis(op, 'width', input.w, kernel.w, stride.w, dilation.w, horizontal, w, context),
   };
 }
 
@@ -205,13 +305,13 @@ const firstBeyond = (input: number, stride: number, before: number): number => M
  * @throws ShapeError where a pooling window lies wholly in the padding: it would have no maximum and no average.
  * @internal
  */
-export function checkCoverage(op: string, window: Window, context: Context): void {
-  for (const [name, axis] of [['height', window.h] as const, ['width', window.w] as const]) {
+export function checkCoverage(op: string, window: Window, context: Context, { places }: Form = twoAxes): void {
+  for (const [place, axis] of [[places.h, window.h] as const, [places.w, window.w] as const]) {
     const o = uncoveredOutput(axis);
     if (o < 0) continue;
     const start = o * axis.stride - axis.before;
     throw new ShapeError(
-      `${op}: the window of output ${name === 'height' ? 'row' : 'column'} ${o} lies wholly in the padding: its taps ` +
+      `${op}: the window of output ${place} ${o} lies wholly in the padding: its taps ` +
         `${o}*${axis.stride} - ${axis.before} + k*${axis.dilation} for k = 0 to ${axis.kernel - 1} run from ${start} ` +
         `to ${start + (axis.kernel - 1) * axis.dilation} and none is in 0 to ${axis.input - 1} (${context()})`,
     );

@@ -85,29 +85,27 @@ class Executor {
 
   template <class Body>
   void rows(std::int64_t count, std::int64_t width, const Body& body) const {
-    cut(count, width, [&body](std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) {
-      some_rows(body, first, last, begin, end);
-    });
+    cut(count, width, &some_rows<Body>, &body);
   }
 
   template <class Body>
   void planes(std::int64_t count, std::int64_t rows, std::int64_t width, const Body& body) const {
-    cut(count * rows, width,
-        [&body, rows](std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end) {
-          some_planes(body, rows, first, last, begin, end);
-        });
+    const Planes<Body> planes{body, rows};
+    cut(count * rows, width, &some_planes<Body>, &planes);
   }
 
   template <class Body>
   void reduce(std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) const;
 
  private:
-  // Cuts count rows into pieces: several short rows together, or parts of a long one.
-  template <class Piece>
-  void cut(std::int64_t count, std::int64_t width, Piece&& piece) const {
+  // What a thread does with a piece: rows [first, last), elements [begin, end) of each.
+  using Piece = void (*)(const void* work, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end);
+
+  // Cuts count rows into pieces: several short rows together, or parts of a long one. One function for all bodies.
+  __attribute__((noinline)) void cut(std::int64_t count, std::int64_t width, Piece piece, const void* work) const {
     if (count <= 0 || width <= 0) return;
     const bool parallel = count * width >= kParallelElements;
-    if (!parallel) return piece(0, count, 0, width);
+    if (!parallel) return piece(work, 0, count, 0, width);
     const std::int64_t parts = width >= 2 * kGrain ? (width + kGrain - 1) / kGrain : 1;
     const std::int64_t together = width < kGrain ? kGrain / width : 1;
     for_each((count + together - 1) / together * parts, parallel, [&](std::int64_t task, int) {
@@ -115,7 +113,7 @@ class Executor {
       const std::int64_t last = first + together < count ? first + together : count;
       const std::int64_t begin = parts == 1 ? 0 : task % parts * kGrain;
       const std::int64_t end = parts == 1 || begin + kGrain > width ? width : begin + kGrain;
-      piece(first, last, begin, end);
+      piece(work, first, last, begin, end);
     });
   }
 
@@ -163,9 +161,9 @@ class Executor {
 
   // Out of line: the body's loop is the bulk of the code, and every kind of piece shares it.
   template <class Body>
-  __attribute__((noinline)) static void some_rows(const Body& shared, std::int64_t first, std::int64_t last,
+  __attribute__((noinline)) static void some_rows(const void* work, std::int64_t first, std::int64_t last,
                                                   std::int64_t begin, std::int64_t end) {
-    const Body body = shared;  // a copy that no store can alias
+    const Body body = *static_cast<const Body*>(work);  // a copy that no store can alias
     for (std::int64_t i = first; i < last; ++i) tiles(body.row(i), begin, end, body);
     fence(body);
   }
@@ -178,9 +176,16 @@ class Executor {
   }
 
   template <class Body>
-  __attribute__((noinline)) static void some_planes(const Body& shared, std::int64_t rows, std::int64_t first,
-                                                    std::int64_t last, std::int64_t begin, std::int64_t end) {
-    const Body body = shared;
+  struct Planes {
+    const Body& body;
+    std::int64_t rows;
+  };
+
+  template <class Body>
+  __attribute__((noinline)) static void some_planes(const void* work, std::int64_t first, std::int64_t last,
+                                                    std::int64_t begin, std::int64_t end) {
+    const Body body = static_cast<const Planes<Body>*>(work)->body;
+    const std::int64_t rows = static_cast<const Planes<Body>*>(work)->rows;
     std::int64_t i = first / rows;
     std::int64_t j = first - i * rows;
     while (first < last) {

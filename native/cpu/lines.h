@@ -9,6 +9,7 @@
 //     State<C> reduce(r) const;                   // r: a body of reduce() without finish()
 //     void map(m) const;                          // m.tile(p, offset, position): once for every element
 //     auto near(T* y) const;                      // room for a value per element of the line between two passes
+// A body whose field `bool around` is set stores with p.store(dst, value, around), as in rows(); lines along n only.
 // `position` tells m where along n its lanes are: position.k for lane 0, position.pack<Index, N>() for all. Values are
 // kept by near.store(p, k, value) and found again by near.load(p, k), in y itself or in a cache. inner == 1: C is 1 and
 // the lanes of reduce() and map() run along n; elsewhere they run along inner and C is their number. spread<N>() makes
@@ -152,6 +153,9 @@ __attribute__((noinline)) void some_lines_along_n(const Body& shared, std::int64
                                                   std::int64_t last) {
   const Body body = shared;
   for (std::int64_t o = first; o < last; ++o) body.line(LineAlongN<typename Body::Element, kShort>{{}, o, o * n, n});
+  if constexpr (requires { body.around; }) {
+    if (body.around) fence_stores();
+  }
 }
 
 // Groups [first, last) of N lines side by side.
@@ -176,26 +180,37 @@ __attribute__((noinline)) void some_lines_along_inner(const Body& shared, std::i
   }
 }
 
-template <class Body>
-void lines(const Executor& executor, std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) {
-  if (outer <= 0 || inner <= 0) return;
-  constexpr int N = kLanes<typename Body::Element>;
-  const bool along_n = inner == 1;
-  const std::int64_t units = along_n ? outer : outer * ((inner + N - 1) / N);
-  const std::int64_t unit = (n > 0 ? n : 1) * (along_n ? 1 : inner < N ? inner : N);
+// Units (lines, or groups of them side by side) in pieces for several threads: some(first, last).
+template <class F>
+RECEPTIVE_FN void share_lines(const Executor& executor, std::int64_t units, std::int64_t unit, F&& some) {
   const bool parallel = units * unit >= kParallelElements;
   const std::int64_t together = !parallel ? units : unit < kGrain ? kGrain / unit : 1;
   executor.for_each((units + together - 1) / together, parallel, [&](std::int64_t task, int) {
     const std::int64_t first = task * together;
-    const std::int64_t last = first + together < units ? first + together : units;
-    if (along_n && n <= N) {
+    some(first, first + together < units ? first + together : units);
+  });
+}
+
+// lines() for inner == 1, where that is all there is: bodies are long, and this compiles two copies of one, not four.
+template <class Body>
+void lines_along_n(const Executor& executor, std::int64_t outer, std::int64_t n, const Body& body) {
+  if (outer <= 0) return;
+  share_lines(executor, outer, n > 0 ? n : 1, [&](std::int64_t first, std::int64_t last) {
+    if (n <= kLanes<typename Body::Element>) {
       some_lines_along_n<true>(body, n, first, last);
-    } else if (along_n) {
-      some_lines_along_n<false>(body, n, first, last);
     } else {
-      some_lines_along_inner(body, n, inner, first, last);
+      some_lines_along_n<false>(body, n, first, last);
     }
   });
+}
+
+template <class Body>
+void lines(const Executor& executor, std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) {
+  if (outer <= 0 || inner <= 0) return;
+  if (inner == 1) return lines_along_n(executor, outer, n, body);
+  constexpr int N = kLanes<typename Body::Element>;
+  share_lines(executor, outer * ((inner + N - 1) / N), (n > 0 ? n : 1) * (inner < N ? inner : N),
+              [&](std::int64_t first, std::int64_t last) { some_lines_along_inner(body, n, inner, first, last); });
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

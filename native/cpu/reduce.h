@@ -19,6 +19,8 @@
 // inner >= lanes: the lanes run along inner, a tile of several packs at a time, four positions of n per pass over the
 // tile's states, so that memory is read in a few long streams.
 //
+// A body for inner == 1 alone says `static constexpr bool kLine = true`, and saves the code of the other two cases.
+//
 // A long reduction with few results is cut into pieces, whose states go to the workspace and are merged afterwards: an
 // op asks for reduce_workspace<Body>(…) bytes in its workspace(). The tree in fold.h gives the same bits with and
 // without the cut, so neither the number of threads nor the other rows change a result.
@@ -37,6 +39,11 @@ inline constexpr std::int64_t kEnoughUnits = 64;
 // Positions of n in a piece where lanes run along inner.
 inline constexpr std::int64_t kPieceLength = std::int64_t{kFan} * kBlockLength;
 
+template <class Body, class = void>
+inline constexpr bool kLine = false;
+template <class Body>
+inline constexpr bool kLine<Body, std::void_t<decltype(Body::kLine)>> = Body::kLine;
+
 // How the work is cut; the same for reduce() and for the workspace that it uses.
 template <class Body>
 struct ReducePlan {
@@ -46,7 +53,7 @@ struct ReducePlan {
   using State = typename Body::template State<N>;
 
   std::int64_t outer, n, inner;
-  bool along_inner;
+  bool along_inner;     // the lanes run along inner; false where kLine
   int groups;           // positions of n in a step, where the lanes run along n
   std::int64_t steps;   // steps of a row
   std::int64_t units;   // independent pieces of work: rows, or tiles of them
@@ -90,7 +97,7 @@ struct Reduction {
   Plan plan;
 
   int packs(std::int64_t unit) const {
-    if (!plan.along_inner) return 1;
+    if (kLine<Body> || !plan.along_inner) return 1;
     const std::int64_t tile = unit % plan.tiles;
     return static_cast<int>(tile + 1 < plan.tiles ? Plan::kPacks : (plan.inner - tile * Plan::kTile + N - 1) / N);
   }
@@ -103,7 +110,7 @@ struct Reduction {
 
   // The states of one piece of a unit, or of all of it.
   __attribute__((noinline)) void fold(std::int64_t unit, std::int64_t piece, State* result) const {
-    if (plan.along_inner) {
+    if (!kLine<Body> && plan.along_inner) {
       const std::int64_t begin = piece * kPieceLength;
       fold_tile(unit, begin, plan.pieces == 1 || begin + kPieceLength > plan.n ? plan.n : begin + kPieceLength, result);
     } else if (plan.n == 0) {
@@ -115,7 +122,7 @@ struct Reduction {
       const std::int64_t end = plan.pieces == 1 || begin + kPieceSteps > plan.steps ? plan.steps : begin + kPieceSteps;
       const int tail = end == plan.steps ? static_cast<int>(plan.n % plan.groups) * inner : 0;
       const Stream stream{unit, unit * plan.n * plan.inner, lanes, plan.groups};
-      if (lanes == N) {
+      if (kLine<Body> || lanes == N) {
         *result = fold_steps<true, N>(body, stream, begin, end, N, tail);
       } else {
         *result = fold_steps<false, N>(body, stream, begin, end, lanes, tail);
@@ -169,12 +176,12 @@ struct Reduction {
 
   // From the merged states of a unit to its results.
   __attribute__((noinline)) void finish(std::int64_t unit, State* states) const {
-    if (plan.along_inner) {
+    if (!kLine<Body> && plan.along_inner) {
       const std::int64_t out = unit / plan.tiles * plan.inner;
       const std::int64_t first = unit % plan.tiles * Plan::kTile;
       const int count = packs(unit);
       for (int j = 0; j < count; ++j) body.finish(states[j], Lanes<N, true>{}, out + position(first, j));
-    } else if (plan.inner == 1) {
+    } else if (kLine<Body> || plan.inner == 1) {
       const int active = plan.n < N ? static_cast<int>(plan.n) : N;
       body.finish(across<Body, N>(body, *states, active), One{}, unit);
     } else {

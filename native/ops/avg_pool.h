@@ -306,9 +306,10 @@ struct AvgPoolGather {
   }
 };
 
-// Windows that lie side by side, without padding.
+// Windows that lie side by side, without padding and within the input.
 RECEPTIVE_FN bool side_by_side(const Axis& axis) {
-  return axis.kernel == axis.stride && axis.before == 0 && axis.after == 0 && axis.dilation == 1;
+  const bool whole = axis.output * axis.kernel <= axis.input;  // else a last window reaches beyond the input
+  return axis.kernel == axis.stride && axis.before == 0 && axis.after == 0 && axis.dilation == 1 && whole;
 }
 
 // Backward in NHWC where the windows lie side by side: an input element receives the share of its one window, or

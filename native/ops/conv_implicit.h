@@ -10,6 +10,7 @@ namespace receptive::RECEPTIVE_TARGET {
 
 // The weights are packed whole where that is not too much to keep: as the product's rows in NCHW, as its columns in
 // NHWC.
+inline constexpr std::int64_t kMostPackedBytes = std::int64_t{64} << 20;
 template <class T, class X>
 std::int64_t packed_weights_bytes(const ConvAttrs& a, bool back) {
   if (a.nhwc) return PixelProduct<T, X>::packed_bytes(a, back);
@@ -19,8 +20,8 @@ std::int64_t packed_weights_bytes(const ConvAttrs& a, bool back) {
 }
 template <class T, class X>
 bool packs_weights(const ConvAttrs& a, bool back) {
-  constexpr std::int64_t kMost = std::int64_t{64} << 20;
-  return (!a.nhwc || PixelProduct<T, X>::fits(a, back)) && a.batch > 0 && packed_weights_bytes<T, X>(a, back) <= kMost;
+  return (!a.nhwc || PixelProduct<T, X>::fits(a, back)) && a.batch > 0 &&
+         packed_weights_bytes<T, X>(a, back) <= kMostPackedBytes;
 }
 template <class T, class X>
 PackedRows<T> packed_weights(const X& executor, const ConvAttrs& a, bool back) {
@@ -37,7 +38,7 @@ bool in_pixels(const ConvAttrs& a, bool back) {
 // The phases want their weights packed whole.
 template <class T, class X>
 bool in_phases(const ConvAttrs& a) {
-  return packs_weights<T, X>(a, true) && PhasedInput<T, X>::fits(a);
+  return packs_weights<T, X>(a, true) && PhasedInput<T, X>::fits(ConvShape(a));
 }
 
 template <class T, class X>
@@ -51,7 +52,7 @@ std::int64_t implicit_forward_workspace(const ConvAttrs& a, int threads) {
 }
 template <class T, class X>
 std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
-  if (in_phases<T, X>(a)) return PhasedInput<T, X>::workspace(a, threads);
+  if (in_phases<T, X>(a)) return PhasedInput<T, X>::workspace(ConvShape(a), threads);
   if (in_pixels<T, X>(a, true)) return PixelProduct<T, X>::workspace(a, true, threads);
   const ConvShape s(a);
   const std::int64_t items = s.images * s.groups, steps = s.filters * s.taps;
@@ -61,8 +62,8 @@ std::int64_t implicit_input_workspace(const ConvAttrs& a, int threads) {
 }
 template <class T, class X>
 std::int64_t implicit_weight_workspace(const ConvAttrs& a, int threads) {
-  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>::workspace(a, threads);
   const ConvShape s(a);
+  if (fits_tap_rows<T>(s)) return WeightGradient<T, X>::workspace(s, threads);
   return gemm_workspace<T>(s.filters, s.products(), s.images * s.out_pixels, s.groups, s.groups, threads);
 }
 
@@ -106,7 +107,8 @@ void implicit_forward(X& executor, const ConvAttrs& a, const T* input, const T* 
 template <class T, class X>
 void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* gradient, T* output) {
   if (in_phases<T, X>(a)) {
-    return PhasedInput<T, X>(executor, a, weight, gradient, output, packed_weights<T>(executor, a, true)).run();
+    return PhasedInput<T, X>(executor, ConvShape(a), weight, gradient, output, packed_weights<T>(executor, a, true))
+        .run();
   }
   if (in_pixels<T, X>(a, true)) {
     return PixelProduct<T, X>(executor, a, true, gradient, weight, nullptr, output,
@@ -140,8 +142,8 @@ void implicit_input(X& executor, const ConvAttrs& a, const T* weight, const T* g
 
 template <class T, class X>
 void implicit_weight(X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output) {
-  if (fits_tap_rows<T>(a)) return WeightGradient<T, X>(executor, a, input, gradient, output).run();
   const ConvShape s(a);
+  if (fits_tap_rows<T>(s)) return WeightGradient<T, X>(executor, s, input, gradient, output).run();
   const Planes<T> out = s.output(gradient);
   const TapOperand<T> taps{s.input(input), s.y, s.x};
   const ImagesOperand<T> images{out, s.out_pixels};

@@ -37,9 +37,14 @@ RECEPTIVE_FN Clamp<T> clamp_of(const ConvAttrs& a) {
 enum class ConvAlgorithm : std::int64_t { implicit, im2col, winograd2, winograd4, direct };
 inline constexpr std::int64_t kConvAlgorithms = 5;
 
-// What the attributes mean in memory, for one layout.
+// The third axis of a convolution over planes.
+inline constexpr Axis kFlat{1, 1, 1, 1, 0, 0, 1};
+
+// What the attributes mean in memory, for one layout. A convolution over volumes [C, D, H, W] is one over planes,
+// summed over the taps along z: its channels are D planes apart, all of them NCHW.
 struct ConvShape {
-  Axis y, x;
+  Axis z, y, x;
+  bool volume;  // there is a z, else it is kFlat
   std::int64_t images, groups;
   std::int64_t channels, filters;  // of one group
   std::int64_t taps;               // R * S
@@ -48,9 +53,11 @@ struct ConvShape {
   bool channelwise;  // NHWC, and every channel a group of its own with one filter: nothing is summed over channels
   std::int64_t in_channel_stride, in_pixel_stride, out_channel_stride, out_pixel_stride;
 
-  RECEPTIVE_COLD explicit ConvShape(const ConvAttrs& a)
-      : y{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h},
+  RECEPTIVE_COLD explicit ConvShape(const ConvAttrs& a, const Axis* depth = nullptr)
+      : z(depth == nullptr ? kFlat : *depth),
+        y{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h},
         x{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w},
+        volume(depth != nullptr),
         images(a.batch),
         groups(a.groups),
         channels(a.channels / a.groups),
@@ -60,31 +67,37 @@ struct ConvShape {
         out_pixels(a.output.h * a.output.w),
         nhwc(a.nhwc),
         channelwise(a.nhwc && groups > 1 && channels == 1 && filters == 1 && taps <= 128),
-        in_channel_stride(a.nhwc ? 1 : in_pixels),
+        in_channel_stride(a.nhwc ? 1 : in_pixels * z.input),
         in_pixel_stride(a.nhwc ? a.channels : 1),
-        out_channel_stride(a.nhwc ? 1 : out_pixels),
+        out_channel_stride(a.nhwc ? 1 : out_pixels * z.output),
         out_pixel_stride(a.nhwc ? a.filters : 1) {}
 
   RECEPTIVE_FN std::int64_t products() const { return channels * taps; }  // C/groups * R * S
+  RECEPTIVE_FN std::int64_t deep_taps() const { return taps * z.kernel; }
+  RECEPTIVE_FN std::int64_t deep_products() const { return channels * deep_taps(); }  // elements of a filter
 
   template <class T>
   RECEPTIVE_FN Planes<T> input(const T* base) const {
-    return Planes<T>{
-        base, groups, groups * channels * in_pixels, channels * in_channel_stride, in_channel_stride, in_pixel_stride};
+    return Planes<T>{base,
+                     groups,
+                     groups * channels * in_pixels * z.input,
+                     channels * in_channel_stride,
+                     in_channel_stride,
+                     in_pixel_stride};
   }
   template <class T>
   RECEPTIVE_FN Planes<T> output(const T* base) const {
     return Planes<T>{base,
                      groups,
-                     groups * filters * out_pixels,
+                     groups * filters * out_pixels * z.output,
                      filters * out_channel_stride,
                      out_channel_stride,
                      out_pixel_stride};
   }
   // A 1x1 convolution that reads each pixel once: its input is the matrix already.
   RECEPTIVE_FN bool is_pointwise() const {
-    return taps == 1 && y.stride == 1 && x.stride == 1 && y.before == 0 && x.before == 0 && y.input == y.output &&
-           x.input == x.output;
+    return !volume && taps == 1 && y.stride == 1 && x.stride == 1 && y.before == 0 && x.before == 0 &&
+           y.input == y.output && x.input == x.output;
   }
 };
 

@@ -9,6 +9,9 @@
 // block's products to sums that stay in the second cache. At the end these are transposed into the result. Few tasks
 // with long sums are cut into splits along the pixels, added in order.
 //
+// Of a volume, each plane of gradients is an image, and each plane that its windows read along z is a channel: a pair
+// (channel, tap), (image, output plane).
+//
 // Exactness: an element is the sum over the blocks in order, each summed pixel by pixel; blocks and splits depend on
 // the problem alone.
 #pragma once
@@ -81,7 +84,7 @@ struct WeightPlan {
     const bool whole = column_blocks == 1 && row_blocks == 1;
     images = whole ? max_of(1, min_of(s.images, kSteps / max_of(1, s.out_pixels))) : 1;
     image_blocks = ceil_div(s.images, images);
-    copies = reads_padding(s.y) || reads_padding(s.x) || (s.nhwc && s.taps > 1) || s.channelwise;
+    copies = reads_padding(s.y) || reads_padding(s.x) || (s.nhwc && s.taps > 1) || s.channelwise || s.volume;
     beside = !s.nhwc ? 1 : s.channelwise ? kTileColumns<T> : copies ? kBeside : s.channels;
     in_rows = (rows - 1) * s.y.stride + (s.y.kernel - 1) * s.y.dilation + 1;
     in_columns = (columns - 1) * s.x.stride + (s.x.kernel - 1) * s.x.dilation + 1;
@@ -125,11 +128,17 @@ struct WeightPlan {
   }
 };
 
+// A volume's planes as images and channels of their own.
+RECEPTIVE_COLD inline ConvShape in_planes(ConvShape s) {
+  s.channels *= s.z.kernel;
+  s.images *= s.z.output;
+  return s;
+}
+
 template <class T>
-RECEPTIVE_FN bool fits_tap_rows(const ConvAttrs& a) {
-  if (a.batch == 0) return false;
-  const ConvShape s(a);
-  return WeightPlan<T>(s, 1).fits(s);
+RECEPTIVE_FN bool fits_tap_rows(const ConvShape& shape) {
+  const ConvShape s = in_planes(shape);
+  return s.images > 0 && WeightPlan<T>(s, 1).fits(s);
 }
 
 // What the next block reads, fetched a few lines at a time between the products of this one: `rows` rows of `lines`
@@ -152,19 +161,19 @@ struct Ahead {
 template <class T, class X>
 class WeightGradient {
  public:
-  static std::int64_t workspace(const ConvAttrs& a, int threads) {
-    const ConvShape s = shape_of(a);
+  static std::int64_t workspace(const ConvShape& shape, int threads) {
+    const ConvShape s = shape_of(shape);
     const WeightPlan<T> plan(s, threads);
     return (threads * plan.worker_elements(s) + plan.partial_elements(s)) * static_cast<std::int64_t>(sizeof(T));
   }
 
-  WeightGradient(const X& executor, const ConvAttrs& a, const T* input, const T* gradient, T* output)
+  WeightGradient(const X& executor, const ConvShape& s, const T* input, const T* gradient, T* output)
       : executor_(executor),
-        turned_(turns(a)),
-        shape_(shape_of(a)),
+        turned_(turns(s)),
+        shape_(shape_of(s)),
         plan_(shape_, executor.threads()),
-        input_(turned_ ? ConvShape(a).output(gradient) : ConvShape(a).input(input)),
-        gradient_(turned_ ? ConvShape(a).input(input) : ConvShape(a).output(gradient)),
+        input_(turned_ ? s.output(gradient) : s.input(input)),
+        gradient_(turned_ ? s.input(input) : s.output(gradient)),
         output_(output) {
     workspace_ = reinterpret_cast<T*>(executor.workspace());
     partial_ = workspace_ + executor.threads() * plan_.worker_elements(shape_);
@@ -190,14 +199,12 @@ class WeightGradient {
 
   // Where each pixel is read once, images and gradients may change places: the sums are then the result's own rows,
   // and the images are transposed.
-  RECEPTIVE_FN static bool turns(const ConvAttrs& a) {
-    return ConvShape(a).is_pointwise() && (!a.nhwc || a.filters < a.channels);
-  }
-  RECEPTIVE_COLD static ConvShape shape_of(const ConvAttrs& a) {
-    ConvShape s(a);
-    if (turns(a)) s.channels = a.filters / a.groups, s.filters = a.channels / a.groups;
+  RECEPTIVE_FN static bool turns(const ConvShape& s) { return s.is_pointwise() && (!s.nhwc || s.filters < s.channels); }
+  RECEPTIVE_COLD static ConvShape shape_of(const ConvShape& of) {
+    ConvShape s = of;
+    if (turns(of)) s.channels = of.filters, s.filters = of.channels;
     if (s.channelwise) s.filters = s.groups, s.groups = 1;
-    return s;
+    return in_planes(s);
   }
 
   struct Block {
@@ -243,8 +250,7 @@ class WeightGradient {
     const std::int64_t last = plan_.blocks() * (split + 1) / plan_.splits;
     for (std::int64_t i = first; i < last; ++i) {
       const Block b = block(i);
-      const T* from =
-          input_.base + b.image * input_.image_stride + group * input_.group_stride + channel * input_.channel_stride;
+      const T* from = nullptr;
       const std::int64_t width = shape_.channelwise ? filters_of(begin).vectors * N : plan_.beside;  // copied together
       const std::int64_t pixel = plan_.copies ? width : input_.pixel_stride;
       Pitch pitch{shape_.in_pixels, input_.image_stride, shape_.x.input * pixel, pixel};
@@ -253,14 +259,16 @@ class WeightGradient {
         pitch = {plan_.copied() * pixel, plan_.in_rows * row, row, pixel};
         if (shape_.nhwc) {
           const Filters filters = filters_of(begin);
+          from = plane(group, channel, b.image);
           if (shape_.channelwise) from += filters.first;
           copy_pixels(from, shape_.channelwise ? filters.count : channels, width, b, lines);
         } else {
-          copy_lines(from, channels, b, lines);
+          copy_lines(group, channel, channels, b, lines);
         }
         from = lines;
       } else {
-        from += (b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride) * pixel;
+        from = plane(group, channel, b.image) +
+               (b.row * shape_.y.stride * shape_.x.input + b.column * shape_.x.stride) * pixel;
       }
       for (std::int64_t panel = begin; panel < end; ++panel) {
         const Filters filters = filters_of(panel);
@@ -313,14 +321,32 @@ class WeightGradient {
     }
   }
 
+  // What a channel's taps read of an image; of a volume a plane of it, null where that is padding.
+  RECEPTIVE_FN const T* plane(std::int64_t group, std::int64_t channel, std::int64_t image) const {
+    const T* base = input_.base + group * input_.group_stride;
+    if (!shape_.volume) return base + image * input_.image_stride + channel * input_.channel_stride;
+    const Axis& z = shape_.z;
+    const std::int64_t depth = z.first(image % z.output) + channel % z.kernel * z.dilation;
+    if (depth < 0 || depth >= z.input) return nullptr;
+    return base + image / z.output * input_.image_stride + channel / z.kernel * input_.channel_stride +
+           depth * shape_.in_pixels;
+  }
+  // Elements before the gradients of an image.
+  RECEPTIVE_FN std::int64_t image_offset(std::int64_t image) const {
+    if (!shape_.volume) return image * gradient_.image_stride;
+    return image / shape_.z.output * gradient_.image_stride + image % shape_.z.output * shape_.out_pixels;
+  }
+
   RECEPTIVE_FN const T* gradients_of(std::int64_t group, const Filters& filters, const Block& b) const {
-    return gradient_.base + b.image * gradient_.image_stride + group * gradient_.group_stride +
+    return gradient_.base + image_offset(b.image) + group * gradient_.group_stride +
            filters.first * gradient_.channel_stride + (b.row * shape_.x.output + b.column) * gradient_.pixel_stride;
   }
   void turn_gradients(std::int64_t group, const Filters& filters, const Block& b, T* to) const {
     const int width = filters.vectors * N;
-    const T* from = gradients_of(group, filters, b);
-    for (std::int64_t i = 0; i < b.images; ++i, from += gradient_.image_stride, to += b.pixels() * width) {
+    const T* const first = gradients_of(group, filters, b);
+    const std::int64_t before = image_offset(b.image);
+    for (std::int64_t i = 0; i < b.images; ++i, to += b.pixels() * width) {
+      const T* from = first + image_offset(b.image + i) - before;
       if (shape_.nhwc) {
         pack_rows(from, gradient_.pixel_stride, b.pixels(), filters.count, width, to);
         continue;
@@ -333,16 +359,16 @@ class WeightGradient {
   }
 
   // The lines that a block reads, with zeros for padding: whole vectors, the excess of which the next line overwrites.
-  void copy_lines(const T* plane, std::int64_t channels, const Block& b, T* to) const {
+  void copy_lines(std::int64_t group, std::int64_t channel, std::int64_t channels, const Block& b, T* to) const {
     constexpr Lanes<N, true> p{};
     const std::int64_t fresh = plan_.rows * shape_.y.stride;  // lines that the next block reads and this one does not
     const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t image = 0; image < plan_.images; ++image) {
-        const T* from = plane + c * input_.channel_stride + image * input_.image_stride;
+        const T* from = image < b.images ? plane(group, channel + c, b.image + image) : nullptr;
         for (std::int64_t row = 0; row < plan_.in_rows; ++row, to += plan_.in_columns) {
-          const bool inside = image < b.images && top + row >= 0 && top + row < shape_.y.input;
-          const T* line = from + (top + row) * shape_.x.input;
+          const bool inside = from != nullptr && top + row >= 0 && top + row < shape_.y.input;
+          const T* line = inside ? from + (top + row) * shape_.x.input : nullptr;
           for (std::int64_t x = 0; x < plan_.in_columns; x += N) {
             if (inside && row >= plan_.in_rows - fresh) __builtin_prefetch(line + x + fresh * shape_.x.input, 0, 2);
             (inside ? p.load_range(line, left + x, shape_.x.input, T{0}) : Pack<T, N>(T{0})).write(to + x);
@@ -354,7 +380,7 @@ class WeightGradient {
 
   // The same for NHWC: `beside` channels of a pixel stay together, those of the next one follow. Behind a last few
   // channels lies what follows them in the image; no sum that is kept reads it.
-  void copy_pixels(const T* plane, std::int64_t channels, std::int64_t beside, const Block& b, T* to) const {
+  void copy_pixels(const T* pixels, std::int64_t channels, std::int64_t beside, const Block& b, T* to) const {
     constexpr int V = WeightPlan<T>::kBeside < N ? WeightPlan<T>::kBeside : N;
     const std::int64_t pitch = input_.pixel_stride, all = plan_.in_columns;
     const std::int64_t top = shape_.y.first(b.row), left = shape_.x.first(b.column);
@@ -365,7 +391,7 @@ class WeightGradient {
     };
     for (std::int64_t c = 0; c < channels; c += beside) {
       for (std::int64_t image = 0; image < plan_.images; ++image) {
-        const T* from = plane + image * input_.image_stride + c;
+        const T* from = pixels + image * input_.image_stride + c;
         for (std::int64_t row = 0; row < plan_.in_rows; ++row) {
           T* const next = to + all * beside;
           if (image < b.images && top + row >= 0 && top + row < shape_.y.input) {

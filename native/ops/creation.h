@@ -8,6 +8,7 @@
 #include "cast.h"
 #include "executor.h"
 #include "extent.h"
+#include "fill.h"
 #include "number.h"
 #include "unit_row.h"
 
@@ -23,20 +24,6 @@ struct ArangeAttrs {
 struct LinspaceAttrs {
   double start;
   double stop;
-};
-
-template <class T>
-struct FillBody {
-  using Element = T;
-  static constexpr bool kOverlap = true;
-  T* out;
-  T value;
-
-  RECEPTIVE_FN char row(std::int64_t) const { return 0; }
-  template <class P>
-  RECEPTIVE_FN void tile(char, std::int64_t at, P p) const {
-    p.store(out + at, Pack<T, P::count>(value));
-  }
 };
 
 // To: a conversion of cast.h from double.
@@ -113,7 +100,8 @@ struct Fill : CreationBase<X> {
     const double value = out.dtype == DType::boolean ? (given != 0 ? 1 : 0) : given;
     dispatch_number(out.dtype, [&](auto tag) {
       using T = decltype(tag);
-      executor.rows(1, out.size, FillBody<T>{static_cast<T*>(out.data), element<T>(value)});
+      const bool around = executor.writes_around(out.data, out.size * static_cast<std::int64_t>(sizeof(T)));
+      executor.rows(1, out.size, FillBody<T>{static_cast<T*>(out.data), element<T>(value), around});
     });
   }
 };

@@ -1,8 +1,9 @@
-// Reductions of x, seen as [outer, n, inner], along n: sum, mean, max, min, argmax, argmin.
+// Reductions of x, seen as [outer, n, inner], along n: sum, sumSquares, mean, max, min, argmax, argmin.
 //
 // sum: float types in their own type (blocked accumulation, see cpu/fold.h); int32, uint8 and boolean give int32 and
 // wrap.
-//   n = 0 gives 0. mean: float types; n = 0 gives NaN.
+//   n = 0 gives 0. sumSquares: float types, likewise, of each element times itself; inner is 1.
+//   mean: float types; n = 0 gives NaN.
 // max, min: the dtype of x. NaN wins, as in NumPy. argmax, argmin: int32, the first position of the extreme; the first
 // NaN wins.
 //   n = 0 has no answer and is refused.
@@ -46,9 +47,10 @@ struct ReduceBase {
 };
 
 // T is read, A accumulates: float types in themselves, integers in uint32, whose overflow wraps.
-template <class T, class A, class Out>
+template <class T, class A, class Out, bool kSquares = false>
 struct SumBody {
   using Element = A;
+  static constexpr bool kLine = kSquares;
   template <int N>
   struct State {
     Pack<A, N> sum;
@@ -63,7 +65,10 @@ struct SumBody {
   }
   template <class P>
   RECEPTIVE_FN void step(State<P::count>& s, P p, std::int64_t offset, std::int64_t, std::int64_t) const {
-    if constexpr (sizeof(T) == sizeof(A)) {
+    if constexpr (kSquares) {
+      const auto v = p.load(x + offset);
+      s.sum += v * v;
+    } else if constexpr (sizeof(T) == sizeof(A)) {
       s.sum += bit_cast<A>(p.load(x + offset));
     } else {
       s.sum += convert<A>(p.load(x + offset));
@@ -101,6 +106,40 @@ RECEPTIVE_FN void with_sum_body(const OpCall& call, double divisor, F&& f) {
     }
   });
 }
+
+template <class F>
+RECEPTIVE_FN void with_squares_body(const OpCall& call, F&& f) {
+  const View& x = call.inputs[0];
+  dispatch_float(x.dtype, [&](auto tag) {
+    using T = decltype(tag);
+    f(SumBody<T, T, T, true>{static_cast<const T*>(x.data), static_cast<T*>(call.outputs[0].data), T(1)});
+  });
+}
+
+template <class X>
+struct SumSquaresOp : ReduceBase<X> {
+  static constexpr const char* name = "sumSquares";
+
+  static const char* check(const OpCall& call) {
+    const DType in = call.inputs[0].dtype;
+    if (!is_float(in)) return "only float32 and float64";
+    if (call.outputs[0].dtype != in) return "the output's dtype does not fit";
+    if (attrs_of<ReduceAttrs>(call).inner != 1) return "inner is not 1";
+    return ReduceBase<X>::check_extents(call);
+  }
+  static std::int64_t workspace(const OpCall& call, int threads) {
+    const auto& a = attrs_of<ReduceAttrs>(call);
+    std::int64_t bytes = 0;
+    with_squares_body(call, [&](const auto& body) {
+      bytes = reduce_workspace<std::remove_cvref_t<decltype(body)>>(a.outer, a.n, a.inner, threads);
+    });
+    return bytes;
+  }
+  static void run(X& executor, const OpCall& call) {
+    const auto& a = attrs_of<ReduceAttrs>(call);
+    with_squares_body(call, [&](const auto& body) { executor.reduce(a.outer, a.n, a.inner, body); });
+  }
+};
 
 template <class X, bool kMean>
 struct SumOp : ReduceBase<X> {
@@ -317,6 +356,6 @@ struct MaxOp : ReduceBase<X> {
 
 template <class X>
 using ReduceFamily = Family<X, SumOp<X, false>, SumOp<X, true>, MaxOp<X, false, false>, MaxOp<X, false, true>,
-                            MaxOp<X, true, false>, MaxOp<X, true, true>>;
+                            MaxOp<X, true, false>, MaxOp<X, true, true>, SumSquaresOp<X>>;
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { full, type Tensor, zeros } from 'receptive';
+import { loadCheckpoint, loadSafetensors, type StateDict, saveCheckpoint, saveSafetensors } from 'receptive/io';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readWeights, writeWeights } from '../../examples/lib/weights.mjs';
 import { temporaryFolder } from '../support/temporaryFolder';
 import { writeSmallDataset } from './dataFiles';
 import { type Outcome, runExample } from './example';
@@ -15,8 +16,8 @@ function train(out: string, ...args: string[]): Promise<Outcome> {
   return runExample(['--data', data, '--batch', '8', '--out', at(out), ...args], directory);
 }
 
-const history = (name: string): { trainLoss: number; testAccuracy: number; curve: number[] }[] =>
-  JSON.parse(readWeights(at(name)).metadata.training).history;
+const history = async (name: string): Promise<{ trainLoss: number; testAccuracy: number; curve: number[] }[]> =>
+  (await loadCheckpoint(at(name), { random: false })).values.history as never;
 
 let straight: Outcome;
 
@@ -28,10 +29,10 @@ beforeAll(async () => {
 }, 60_000);
 
 describe('the example', () => {
-  it('trains: the loss falls, and the network knows more than chance', () => {
+  it('trains: the loss falls, and the network knows more than chance', async () => {
     expect(straight.stderr).toBe('');
     expect(straight.code).toBe(0);
-    const [first, second] = history('straight');
+    const [first, second] = await history('straight');
     // It starts near ln 10 = 2.3, the loss of ten equal probabilities.
     expect(first.curve[0]).toBeGreaterThan(1.5);
     expect(second.trainLoss).toBeLessThan(0.75 * first.trainLoss);
@@ -83,7 +84,7 @@ describe('the example', () => {
       /^epoch 2\/10,?000 /m,
     );
     expect(code).toBe(130);
-    const epochs = history('cut').length;
+    const epochs = (await history('cut')).length;
     expect(stderr).toBe(
       `Interrupted. ${at('cut')} has the weights after ${epochs} epochs; --resume continues from there.\n`,
     );
@@ -110,8 +111,14 @@ describe('the example', () => {
 
   it('trains to other weights with another seed', async () => {
     expect(await train('otherSeed', '--epochs', '1', '--no-report', '--seed', '2')).toMatchObject({ code: 0 });
-    const values = (name: string) => readWeights(at(name)).tensors.get('conv1.bias')?.data;
-    expect(values('otherSeed')).not.toEqual(values('straight'));
+    const values = async (name: string) => {
+      const loaded = await loadSafetensors(at(name), { names: ['parameters.conv1.bias'] });
+      const bias = loaded['parameters.conv1.bias'];
+      const numbers = bias.dataSync();
+      bias.dispose();
+      return numbers;
+    };
+    expect(await values('otherSeed')).not.toEqual(await values('straight'));
   }, 60_000);
 
   it('evaluates saved weights with --epochs 0 and writes neither weights nor report unasked', async () => {
@@ -130,8 +137,8 @@ describe('the example', () => {
     expect(existsSync(at('further'))).toBe(false);
     const further = await train('further', '--resume', at('straight'), '--epochs', '1', '--no-report');
     expect(further.stdout).not.toContain('Note:');
-    expect(history('further')).toHaveLength(3);
-    expect(history('further').slice(0, 2)).toEqual(history('straight'));
+    expect(await history('further')).toHaveLength(3);
+    expect((await history('further')).slice(0, 2)).toEqual(await history('straight'));
   }, 60_000);
 
   it('says what differs from the run that saved the weights', async () => {
@@ -149,6 +156,27 @@ describe('the example', () => {
     expect(code).toBe(0);
   }, 60_000);
 });
+
+/** Saves what 'straight' holds, with other parameters or values; takes the tensors. */
+async function saveChanged(name: string, parameters: Record<string, Tensor>, values?: object): Promise<void> {
+  const states: Record<string, StateDict> = {};
+  const part = (key: string) => ({
+    stateDict: () => states[key],
+    loadStateDict({ tensors, values: partValues }: StateDict) {
+      const copies = Object.entries(tensors).map(([tensorName, t]) => [tensorName, t.clone()]);
+      states[key] = { tensors: Object.fromEntries(copies), values: partValues };
+    },
+  });
+  const parts = { parameters: part('parameters'), velocities: part('velocities') };
+  for (const key of Object.keys(parts)) states[key] = { tensors: {}, values: {} };
+  const saved = await loadCheckpoint(at('straight'), { parts, random: false });
+  const originals = states.parameters.tensors;
+  states.parameters = { tensors: { ...originals, ...parameters }, values: {} };
+  await saveCheckpoint(at(name), { parts, values: (values ?? saved.values) as never });
+  for (const group of [originals, parameters, states.velocities.tensors]) {
+    for (const t of Object.values(group)) t.dispose();
+  }
+}
 
 describe('the example fails with status 1 and one line that says why', () => {
   /** Every message names the file, and no stack follows it. */
@@ -177,33 +205,27 @@ describe('the example fails with status 1 and one line that says why', () => {
   });
 
   it('for weights that are missing, damaged or of another network', async () => {
-    await expectFailure(['--data', data, '--resume', at('absent')], /^Error: .*absent: no such file/);
+    await expectFailure(['--data', data, '--resume', at('absent')], /^Error: ENOENT: no such file .*absent'$/m);
     const whole = readFileSync(at('straight'));
     const broken = Buffer.from(whole);
     broken[broken.length - 5] ^= 0x10;
     writeFileSync(at('broken'), broken);
-    await expectFailure(['--data', data, '--resume', at('broken')], /the data is damaged/);
-    const other = new Map([['w', { shape: [1], data: Float32Array.from([1]) }]]);
-    writeWeights(at('other'), other, {});
-    await expectFailure(['--data', data, '--resume', at('other')], /not saved by this program/);
-    const { tensors, metadata } = readWeights(at('straight'));
-    writeWeights(
-      at('reshaped'),
-      new Map(tensors).set('conv1.bias', { shape: [3], data: new Float32Array(3) }),
-      metadata,
-    );
+    await expectFailure(['--data', data, '--resume', at('broken')], /broken: the file is damaged/);
+    const w = zeros([1]);
+    await saveSafetensors(at('other'), { w });
+    w.dispose();
+    await expectFailure(['--data', data, '--resume', at('other')], /other: no checkpoint: its metadata 'format'/);
+    await saveChanged('reshaped', { 'conv1.bias': zeros([3]) });
     await expectFailure(
       ['--data', data, '--resume', at('reshaped')],
-      /'conv1.bias' has shape \[3\], this network needs \[16\]/,
+      /'parameters.conv1.bias' has shape \[3\], that of parts.parameters has \[16\]/,
     );
-    writeWeights(
-      at('nan'),
-      new Map(tensors).set('conv1.bias', { shape: [16], data: new Float32Array(16).fill(Number.NaN) }),
-      metadata,
-    );
+    await saveChanged('renamed', { conv0: zeros([1]) });
+    await expectFailure(['--data', data, '--resume', at('renamed')], /11 tensors, this network has 10/);
+    await saveChanged('nan', { 'conv1.bias': full([16], Number.NaN) });
     await expectFailure(['--data', data, '--resume', at('nan')], /'conv1.bias' holds NaN at position 0/);
-    writeWeights(at('stateless'), tensors, { ...metadata, training: '{}' });
-    await expectFailure(['--data', data, '--resume', at('stateless')], /metadata 'training': seed is undefined/);
+    await saveChanged('stateless', {}, {});
+    await expectFailure(['--data', data, '--resume', at('stateless')], /stateless: its values: seed is undefined/);
   });
 
   it('for files that cannot be written, before it trains', async () => {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <cstdlib>
 
 namespace harness {
 
@@ -17,6 +18,14 @@ inline std::atomic<int> failures{0};
       std::printf("\n");                                          \
     }                                                             \
   } while (false)
+
+// How many of `count` random problems to try: the n-th part where RECEPTIVE_TEST_SHARE is n, for a processor that is
+// emulated and as much slower.
+inline int problems(int count) {
+  const char* share = std::getenv("RECEPTIVE_TEST_SHARE");
+  const int parts = share == nullptr ? 1 : std::atoi(share);
+  return parts > 1 ? (count + parts - 1) / parts : count;
+}
 
 inline int report(const char* name) {
   std::printf("%s: %s\n", name, failures == 0 ? "ok" : "FAILED");

@@ -141,13 +141,13 @@ void product(int m, int n, int k, bool transpose_a, bool transpose_b) {
 
 int main() {
   const auto convolutions = [](const Problem& p) { convolution<float>(p), convolution<double>(p); };
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < harness::problems(150); ++i) {
     const Problem p = Problem::random();
     convolutions(p);
     winograd<float>(p);
     winograd<double>(p);
   }
-  for (int i = 0; i < 120; ++i) {
+  for (int i = 0; i < harness::problems(120); ++i) {
     if (i < 80) convolutions(Problem::narrow());
     convolutions(Problem::pixels());
   }
@@ -192,7 +192,7 @@ int main() {
     winograd<float>(problem);
     winograd<double>(problem);
   }
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < harness::problems(60); ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
     product<double>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
   }

@@ -195,12 +195,12 @@ void adaptive(int h, int w, int oh, int ow, bool nhwc) {
 
 int main() {
   windows_outside();
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < harness::problems(150); ++i) {
     const Problem p = Problem::random();
     pooling<float>(p);
     pooling<double>(p);
   }
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < harness::problems(300); ++i) {
     pooling<float>(Problem::usual());
     pooling<float>(Problem::wide());
     pooling<double>(Problem::wide());
@@ -208,7 +208,7 @@ int main() {
     pooling<double>(Problem::bands());
   }
   for (int i = 0; i < 8; ++i) pooling<float>(Problem::many(i % 2 ? 28 : 56, 2 + i / 4, 1 + i / 2 % 2, i / 4));
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < harness::problems(60); ++i) {
     const int oh = pick(1, 4), ow = pick(1, 9);
     const bool tiled = pick(0, 1) == 0;
     const int h = tiled ? oh * pick(1, 5) : pick(1, 12), w = tiled ? ow * pick(1, 40) : pick(1, 400);

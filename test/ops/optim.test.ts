@@ -14,6 +14,8 @@ const settings: [string, SgdOptions][] = [
   ['weight decay', { learningRate: 0.1, weightDecay: 0.01 }],
   ['momentum', { learningRate: 0.1, momentum: 0.9 }],
   ['momentum and weight decay', { learningRate: 0.05, momentum: 0.5, weightDecay: 0.1 }],
+  ['dampening', { learningRate: 0.1, momentum: 0.9, dampening: 0.3 }],
+  ['full dampening', { learningRate: 0.1, momentum: 0.9, dampening: 1, weightDecay: 0.1 }],
   ['Nesterov', { learningRate: 0.1, momentum: 0.9, nesterov: true }],
   ['all of them', { learningRate: 0.2, momentum: 0.8, nesterov: true, weightDecay: 0.05 }],
 ];
@@ -79,6 +81,12 @@ describeOnDevices('optim', () => {
       ['a negative momentum', { learningRate: 1, momentum: -1, velocity: true }, /momentum/],
       ['momentum without velocity', { learningRate: 1, momentum: 0.9 }, /velocity/],
       ['Nesterov without momentum', { learningRate: 1, nesterov: true }, /nesterov|momentum/],
+      ['dampening above 1', { learningRate: 1, momentum: 1, dampening: 1.5, velocity: true }, /dampening/],
+      [
+        'Nesterov with dampening',
+        { learningRate: 1, momentum: 1, dampening: 0.5, nesterov: true, velocity: true },
+        /dampening/,
+      ],
       ['weight decay of infinity', { learningRate: 1, weightDecay: Infinity }, /weightDecay/],
       ['an unknown option', { learningRate: 1, decay: 0 }, /decay/],
     ])('%s', (_, options, message) => {

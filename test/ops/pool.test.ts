@@ -25,6 +25,11 @@ const table: [string, Omit<PoolProblem, 'seed'>][] = [
   ['3x3 stride 2, as in AlexNet', { inputShape: [1, 4, 13, 15], options: { kernelSize: 3, stride: 2 } }],
   ['3x3 stride 2 padding 1', { inputShape: [1, 2, 11, 14], options: { kernelSize: 3, stride: 2, padding: 1 } }],
   ['ceilMode', { inputShape: [1, 2, 6, 9], options: { kernelSize: [3, 2], stride: [2, 3], ceilMode: true } }],
+  ['ceilMode, side by side', { inputShape: [2, 3, 5, 9], options: { kernelSize: [2, 4], ceilMode: true } }],
+  [
+    'ceilMode, side by side in NHWC',
+    { inputShape: [2, 7, 8, 5], options: { kernelSize: [3, 2], ceilMode: true, layout: 'NHWC' } },
+  ],
   ["'same'", { inputShape: [2, 2, 7, 10], options: { kernelSize: [3, 4], stride: 2, padding: 'same' } }],
   ['wide rows', { inputShape: [1, 1, 5, 257], options: { kernelSize: [2, 3], stride: [1, 2] } }],
   ['NHWC', { inputShape: [2, 6, 9, 37], options: { kernelSize: [2, 3], layout: 'NHWC' } }],

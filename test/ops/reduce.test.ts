@@ -1,8 +1,20 @@
 import fc from 'fast-check';
 import * as receptive from 'receptive';
-import { argmax, argmin, getNumThreads, grad, max, mean, min, setNumThreads, sum, variance } from 'receptive';
+import {
+  argmax,
+  argmin,
+  getNumThreads,
+  grad,
+  max,
+  mean,
+  min,
+  setNumThreads,
+  sum,
+  sumSquares,
+  variance,
+} from 'receptive';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type NdArray, ndarray, scalar } from '../reference/ndarray';
+import { type NdArray, ndarray, scalar, total } from '../reference/ndarray';
 import * as reference from '../reference/reduce';
 import { expectClose, expectEqual, expectSame } from '../support/compare';
 import { describeContract } from '../support/contract';
@@ -73,6 +85,35 @@ describeOnDevices('reduce', () => {
       [[2, 7, 9, 11], { axis: [1, 3], keepDims: true }],
     ])('agrees with the reference on %j over %j', (shape, options) => {
       check(new Random('long').array(shape, dtype), options, dtype);
+    });
+
+    it.each([[[]], [[1]], [[3, 5]], [[0, 3]], [[2, 3, 4099]], [[300_007]]])('adds up squares, %j', (shape) => {
+      const random = new Random('squares');
+      const [x, exact] = [random.array(shape, dtype, -2, 2), random.integers(shape)];
+      const actual = evaluate(() => [sumSquares(toTensor(x, dtype)), sumSquares(toTensor(exact, dtype))]);
+      const squares = (a: NdArray): NdArray => scalar(total(a.data.map((v) => v * v)));
+      expectClose(actual[0], squares(x), { dtype, terms: 64 });
+      expectSame(actual[1], squares(exact));
+      expect(actual[0].dtype).toBe(dtype);
+    });
+
+    it('adds up squares of NaN, infinities and zeros', () => {
+      for (const [values, expected] of [
+        [[1, Number.NaN, Infinity], Number.NaN],
+        [[1, -Infinity, 2], Infinity],
+        [[-0, 0], 0],
+      ] as [number[], number][]) {
+        expectSame(
+          evaluate(() => sumSquares(toTensor(ndarray([values.length], values), dtype))),
+          scalar(expected),
+        );
+      }
+    });
+
+    it('differentiates the sum of squares', () => {
+      const x = new Random('squares').array([3, 5], dtype);
+      const actual = evaluate(() => grad.sumSquares(toTensor(scalar(-3), dtype), toTensor(x, dtype)));
+      expectSame(actual, ndarray([3, 5], x.data.map((v) => -6 * v).map(dtype === 'float32' ? Math.fround : Number)));
     });
 
     it('finds the first of equal extremes, and the first NaN before all others', () => {
@@ -196,6 +237,13 @@ describeOnDevices('reduce', () => {
     }
   });
 
+  it('has a gradient of the sum of squares that agrees with finite differences', () => {
+    const x = new Random('squares differences').array([2, 3, 4], 'float64');
+    const gradient = evaluate(() => grad.sumSquares(toTensor(scalar(2.5), 'float64'), toTensor(x, 'float64')));
+    const f = (probe: NdArray): number => 2.5 * evaluate(() => sumSquares(toTensor(probe, 'float64'))).data[0];
+    expectGradient(f, x, gradient, { what: 'sumSquares' });
+  });
+
   it('sums integers and booleans to int32, which wraps; their mean is float32', () => {
     const actual = evaluate(() => ({
       int32: sum(toTensor(ndarray([3], [2147483647, 2147483647, 3]), 'int32')),
@@ -231,6 +279,7 @@ describeOnDevices('reduce', () => {
           const input = toTensor(x);
           return {
             all: sum(input),
+            squares: sumSquares(input),
             rows: sum(input, { axis: 1 }),
             columns: mean(input, { axis: 0 }),
             v: variance(input),
@@ -240,7 +289,7 @@ describeOnDevices('reduce', () => {
       const one = run(1);
       for (const count of [2, 3]) {
         const many = run(count);
-        for (const name of ['all', 'rows', 'columns', 'v'] as const) expectSame(many[name], one[name], name);
+        for (const name of ['all', 'squares', 'rows', 'columns', 'v'] as const) expectSame(many[name], one[name], name);
       }
     });
   });
@@ -274,6 +323,10 @@ describeOnDevices('reduce', () => {
     );
   }
   describeContract('variance', { input: { shape: [2, 3] } }, (t) => variance(t.input));
+  describeContract('sumSquares', { input: { shape: [2, 3] } }, (t) => sumSquares(t.input));
+  describeContract('grad.sumSquares', { gradOutput: { shape: [] }, input: { shape: [2, 3] } }, (t) =>
+    grad.sumSquares(t.gradOutput, t.input),
+  );
   describeContract('grad.sum', { gradOutput: { shape: [2] } }, (t) => grad.sum(t.gradOutput, [2, 3], { axis: 1 }));
   describeContract('grad.mean', { gradOutput: { shape: [2] } }, (t) => grad.mean(t.gradOutput, [2, 3], { axis: 1 }));
 });

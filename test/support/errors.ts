@@ -11,6 +11,7 @@ export const errorCodes = {
   OutOfMemoryError: /^ERR_OUT_OF_MEMORY$/,
   UnsupportedError: /^ERR_UNSUPPORTED$/,
   ArgumentError: /^ERR_ARGUMENT$/,
+  GraphError: /^ERR_GRAPH$/,
   IndexError: /^ERR_INDEX$/,
   FormatError: /^ERR_FORMAT$/,
 } as const;

@@ -18,8 +18,16 @@ export const devices = ['cpu'];
 const x = [1, 2, 5, 4]; // input of window ops
 const w = [3, 2, 3, 2]; // 3 filters of 3x2
 const y = [1, 3, 3, 3]; // their output
+const volume = { x: [1, 2, 4, 5, 4], w: [3, 2, 2, 3, 2], y: [1, 3, 3, 3, 3] };
 const pool = { kernelSize: [2, 3], stride: [2, 1] };
 const pooled = [1, 2, 2, 2];
+const [x1, w1, y1] = [
+  [1, 2, 6],
+  [3, 2, 3],
+  [1, 3, 4],
+]; // the same along one axis
+const wt = [2, 3, 3, 2]; // filters of a transposed convolution
+const yt = [1, 3, 7, 5]; // its output
 
 const window = [
   {
@@ -31,6 +39,39 @@ const window = [
       conv2dInput: (t, r) => r.grad.conv2dInput(x, t(w), t(y)),
       conv2dWeight: (t, r) => r.grad.conv2dWeight(t(x), w, t(y)),
       conv2dBias: (t, r) => r.grad.conv2dBias(t(y)),
+    },
+  },
+  {
+    name: 'conv3d',
+    dtypes: floats,
+    call: (t, r) => r.conv3d(t(volume.x), t(volume.w), { bias: t([3]) }),
+    gradients: {
+      conv3d: (t, r) => Object.values(r.grad.conv3d(t(volume.y), t(volume.x), t(volume.w), { biasGrad: true })),
+      conv3dInput: (t, r) => r.grad.conv3dInput(volume.x, t(volume.w), t(volume.y)),
+      conv3dWeight: (t, r) => r.grad.conv3dWeight(t(volume.x), volume.w, t(volume.y)),
+      conv3dBias: (t, r) => r.grad.conv3dBias(t(volume.y)),
+    },
+  },
+  {
+    name: 'conv1d',
+    dtypes: floats,
+    call: (t, r) => r.conv1d(t(x1), t(w1), { bias: t([3]) }),
+    gradients: {
+      conv1d: (t, r) => Object.values(r.grad.conv1d(t(y1), t(x1), t(w1))),
+      conv1dInput: (t, r) => r.grad.conv1dInput(x1, t(w1), t(y1)),
+      conv1dWeight: (t, r) => r.grad.conv1dWeight(t(x1), w1, t(y1)),
+      conv1dBias: (t, r) => r.grad.conv1dBias(t(y1)),
+    },
+  },
+  {
+    name: 'convTranspose2d',
+    dtypes: floats,
+    call: (t, r) => r.convTranspose2d(t(x), t(wt), { bias: t([3]) }),
+    gradients: {
+      convTranspose2d: (t, r) => Object.values(r.grad.convTranspose2d(t(yt), t(x), t(wt))),
+      convTranspose2dInput: (t, r) => r.grad.convTranspose2dInput(x, t(wt), t(yt)),
+      convTranspose2dWeight: (t, r) => r.grad.convTranspose2dWeight(t(x), wt, t(yt)),
+      convTranspose2dBias: (t, r) => r.grad.convTranspose2dBias(t(yt)),
     },
   },
   {
@@ -64,6 +105,24 @@ const window = [
     gradients: { avgPool2d: (t, r) => r.grad.avgPool2d(t(pooled), x, pool) },
   },
   {
+    name: 'maxPool1d',
+    dtypes: floats,
+    call: (t, r) => r.maxPool1d(t(x1), { kernelSize: 2 }),
+    gradients: { maxPool1d: (t, r) => r.grad.maxPool1d(t([1, 2, 3]), t.of('int32', [1, 2, 3]), x1, { kernelSize: 2 }) },
+  },
+  {
+    name: 'maxPool1dWithIndices',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.maxPool1dWithIndices(t(x1), { kernelSize: 2 })),
+    sharedGradient: 'maxPool1d',
+  },
+  {
+    name: 'avgPool1d',
+    dtypes: floats,
+    call: (t, r) => r.avgPool1d(t(x1), { kernelSize: 2 }),
+    gradients: { avgPool1d: (t, r) => r.grad.avgPool1d(t([1, 2, 3]), x1, { kernelSize: 2 }) },
+  },
+  {
     name: 'adaptiveAvgPool2d',
     dtypes: floats,
     call: (t, r) => r.adaptiveAvgPool2d(t(x), [2, 2]),
@@ -74,6 +133,55 @@ const window = [
     dtypes: floats,
     call: (t, r) => r.globalAvgPool2d(t(x)),
     gradients: { globalAvgPool2d: (t, r) => r.grad.globalAvgPool2d(t([1, 2, 1, 1]), x) },
+  },
+];
+
+const perChannel = (t) => ({ weight: t([2]), bias: t([2]), training: true });
+const rowOf4 = (t) => ({ weight: t([4]), bias: t([4]) });
+const response = { size: 3 };
+
+const normalisation = [
+  {
+    name: 'batchNorm',
+    dtypes: floats,
+    call: (t, r) => r.batchNorm(t(x), perChannel(t)),
+    gradients: {
+      batchNorm: (t, r) =>
+        Object.values(r.grad.batchNorm(t(x), t(x), t([2]), t([2]), { weight: t([2]), training: true })),
+    },
+  },
+  {
+    name: 'batchNormWithStatistics',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.batchNormWithStatistics(t(x), perChannel(t))),
+    sharedGradient: 'batchNorm',
+  },
+  {
+    name: 'layerNorm',
+    dtypes: floats,
+    call: (t, r) => r.layerNorm(t([2, 3, 4]), rowOf4(t)),
+    gradients: {
+      layerNorm: (t, r) =>
+        Object.values(r.grad.layerNorm(t([2, 3, 4]), t([2, 3, 4]), t([2, 3]), t([2, 3]), { weight: t([4]) })),
+    },
+  },
+  {
+    name: 'layerNormWithStatistics',
+    dtypes: floats,
+    call: (t, r) => Object.values(r.layerNormWithStatistics(t([2, 3, 4]), rowOf4(t))),
+    sharedGradient: 'layerNorm',
+  },
+  {
+    name: 'localResponseNorm',
+    dtypes: floats,
+    call: (t, r) => r.localResponseNorm(t(x), response),
+    gradients: { localResponseNorm: (t, r) => r.grad.localResponseNorm(t(x), t(x), t(x), response) },
+  },
+  {
+    name: 'dropout',
+    dtypes: floats,
+    call: (t, r) => r.dropout(t([2, 3]), { rngState: { seed: [1, 2], offset: 0 } }),
+    gradients: { dropout: (t, r) => r.grad.dropout(t([2, 3]), r.getRngState()) },
   },
 ];
 
@@ -165,6 +273,12 @@ const reduction = [
     gradients: { sum: (t, r) => r.grad.sum(t([2]), [2, 3], rows) },
   },
   {
+    name: 'sumSquares',
+    dtypes: floats,
+    call: (t, r) => r.sumSquares(t([2, 3])),
+    gradients: { sumSquares: (t, r) => r.grad.sumSquares(t([]), t([2, 3])) },
+  },
+  {
     name: 'mean',
     dtypes: all,
     call: (t, r) => r.mean(t([2, 3]), rows),
@@ -235,6 +349,24 @@ const shape = [
     gradients: { transpose: (t, r) => r.grad.transpose(t([3, 2])) },
   },
   { name: 'clone', dtypes: all, call: (t, r) => r.clone(t([2, 3])) },
+  {
+    name: 'gather',
+    dtypes: all,
+    call: (t, r) => r.gather(t([4, 3]), t.of('int32', [2]), 0),
+    gradients: { gather: (t, r) => r.grad.gather(t([2, 3]), t.of('int32', [2]), [4, 3], 0) },
+  },
+  {
+    name: 'gatherElements',
+    dtypes: all,
+    call: (t, r) => r.gatherElements(t([4, 3]), t.of('int32', [2, 3]), 0),
+    gradients: { gatherElements: (t, r) => r.grad.gatherElements(t([2, 3]), t.of('int32', [2, 3]), [4, 3], 0) },
+  },
+  {
+    name: 'topk',
+    dtypes: numbers,
+    call: (t, r) => Object.values(r.topk(t([2, 4]), 2)),
+    gradients: { topk: (t, r) => r.grad.topk(t([2, 2]), t.of('int32', [2, 2]), [2, 4]) },
+  },
   { name: 'oneHot', dtypes: ['int32'], call: (t, r) => r.oneHot(t([2]), 4) },
 ];
 
@@ -270,12 +402,41 @@ const update = [
       return parameter;
     },
   },
+  {
+    name: 'adamStep_',
+    dtypes: floats,
+    call: (t, r) => {
+      const parameter = t([2, 3]);
+      const state = { firstMoment: t([2, 3]), secondMoment: t([2, 3]), step: 1 };
+      r.adamStep_(parameter, t([2, 3]), { learningRate: 0.1, ...state });
+      return parameter;
+    },
+  },
+  {
+    name: 'rmspropStep_',
+    dtypes: floats,
+    call: (t, r) => {
+      const parameter = t([2, 3]);
+      r.rmspropStep_(parameter, t([2, 3]), { learningRate: 0.1, squareAverage: t([2, 3]) });
+      return parameter;
+    },
+  },
+  {
+    name: 'scale_',
+    dtypes: floats,
+    call: (t, r) => {
+      const tensor = t([2, 3]);
+      r.scale_(tensor, t([]));
+      return tensor;
+    },
+  },
 ];
 
 /** Sections of the table, in its order. */
 export const families = [
   { title: 'Window operations', ops: window },
   { title: 'Products', ops: linear },
+  { title: 'Normalisation and dropout', ops: normalisation },
   { title: 'Activations', ops: activation },
   { title: 'One tensor, element by element', ops: unary },
   { title: 'Two tensors, broadcast', ops: binary },
@@ -288,7 +449,8 @@ export const families = [
 /** Public functions that the table leaves out: they compute nothing on tensors. */
 export const notOps = new Set([
   ...['tensor', 'zeros', 'ones', 'full', 'eye', 'arange', 'linspace', 'rand', 'randn', 'randint'],
-  ...['manualSeed', 'getRngState', 'setRngState', 'tidy', 'keep', 'profile', 'chromeTrace', 'synchronize'],
+  ...['manualSeed', 'getRngState', 'setRngState', 'withSampleRange', 'tidy', 'keep', 'profile', 'chromeTrace'],
+  ...['synchronize', 'noGrad', 'gradients', 'customGradient', 'checkpoint'],
   ...['devices', 'getDefaultDevice', 'setDefaultDevice', 'withDevice', 'getNumThreads', 'setNumThreads'],
   ...['getMatmulPrecision', 'setMatmulPrecision', 'memoryStats', 'setMemoryLimit', 'emptyCache', 'resetPeakMemory'],
   ...['convOutputSize', 'convAlgorithms', 'convSearchResults', 'loadConvSearchResults', 'clearConvSearchResults'],

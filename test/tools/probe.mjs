@@ -27,6 +27,17 @@ function accepts(call, dtype, device) {
   });
 }
 
+/** What the tape keeps for the backward pass of a call, in the words of its rule. */
+export function keptBy(call) {
+  return receptive.tidy(() => {
+    const make = maker('float32', 'cpu');
+    const leaf = (shape) => Object.assign(make(shape), { requiresGrad: true });
+    const [output] = [call(Object.assign(leaf, { of: make.of }), receptive)].flat();
+    if (!output.requiresGrad) throw new Error('an operation with a gradient is not recorded by the tape');
+    return output._source.node.rule.keeps;
+  });
+}
+
 /** What differs between a claim and what the device does, as text. */
 function compare(name, claimed, call, device) {
   const problems = [];

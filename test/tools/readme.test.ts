@@ -25,6 +25,14 @@ describe('the examples of README.md', () => {
     expect(losses[5]).toBeLessThan(0.05);
   });
 
+  it('autograd.mjs learns, and frees what it made', { timeout }, async () => {
+    const { stdout } = await run('examples/readme/autograd.mjs');
+    const losses = [...stdout.matchAll(/^step \d+: loss (\d\.\d+)$/gm)].map(([, loss]) => Number(loss));
+    expect(losses.length).toBe(6);
+    expect(losses[5]).toBeLessThan(0.05);
+    expect(stdout).toMatch(/^tensors left: 6$/m);
+  });
+
   it('benchmark.mjs times each algorithm', { timeout }, async () => {
     const { stdout } = await run('examples/readme/benchmark.mjs');
     expect(stdout).toMatch(/^implicit: \d+\.\d\d ms, \d+\.\d GFLOP\/s, workspace \d+ bytes$/m);

@@ -111,6 +111,38 @@ export function recipe(below) {
     ]);
   };
 
+  const selection = () => {
+    const type = below(5);
+    const [outer, size, count, inner] = [n, 1 + below(6), 1 + below(5), pick([1, 1 + below(20)])];
+    const attrs = [outer, size, count, inner];
+    const [x, y] = [
+      [type, [outer, size, inner]],
+      [type, [outer, count, inner]],
+    ];
+    const gradient = ([, shape]) => [float, shape];
+    const [some, each] = [
+      [dtype.int32, [count]],
+      [dtype.int32, [outer, count, inner]],
+    ];
+    const number = below(4);
+    const best = [outer, below(size + 1), inner];
+    return pick([
+      { op: 'gather', inputs: [x, some], outputs: [y], attrs },
+      { op: 'gatherElements', inputs: [x, each], outputs: [y], attrs },
+      { op: 'gatherGrad', inputs: [gradient(y), some], outputs: [gradient(x)], attrs },
+      { op: 'gatherElementsGrad', inputs: [gradient(y), each], outputs: [gradient(x)], attrs },
+      {
+        op: 'topk',
+        inputs: [[number, x[1]]],
+        outputs: [
+          [number, best],
+          [dtype.int32, best],
+        ],
+        attrs: [outer, size, inner, best[1], below(2)],
+      },
+    ]);
+  };
+
   const matrices = () => {
     const [rows, inner, columns] = [1 + below(9), 1 + below(9), 1 + below(9)];
     const [ta, tb] = [below(2), below(2)];
@@ -143,5 +175,5 @@ export function recipe(below) {
     attrs: [1, n * c, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
   });
 
-  return pick([convolution, convolution, pooling, pooling, classes, matrices, logical])();
+  return pick([convolution, convolution, pooling, pooling, classes, selection, matrices, logical])();
 }

@@ -24,6 +24,11 @@ r.manualSeed(1234);
 tidy(() => {
   record('rand', r.rand([10_007]), r.rand([10_007], { dtype: 'float64' }));
   record('randn', r.randn([10_007]), r.randn([10_007], { dtype: 'float64' }));
+  record(
+    'dropout',
+    r.dropout(r.ones([10_007]), { p: 0.3 }),
+    r.dropout(r.ones([333], { dtype: 'float64' }), { p: 0.9 }),
+  );
   record('randint', r.randint(-5, 1000, [10_007]), r.randint(0, 256, [1001], { dtype: 'uint8' }));
 });
 

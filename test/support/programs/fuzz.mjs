@@ -85,7 +85,7 @@ function receive(value, call, depth = 0) {
 const source = argumentSource(random, pool);
 const { ops, gradients, methods } = recipes(random, source);
 /** Functions that call what they are given. */
-const callers = new Set(['tidy', 'withDevice', 'profile']);
+const callers = new Set(['tidy', 'withDevice', 'withSampleRange', 'profile', 'noGrad', 'checkpoint']);
 const skipped = new Set(['setMemoryLimit', 'setNumThreads', 'default']);
 
 /** Every public function with its recipe, if there is one. */

@@ -37,7 +37,8 @@ const words = [
 const optionNames =
   'stride padding dilation groups layout algorithm kernelSize ceilMode countIncludePad axis keepDims correction reduction dtype ' +
   'device shape bias transposeA transposeB learningRate momentum velocity nesterov weightDecay approximate requiresGrad low high ' +
-  'mean std activation inputGrad weightGrad biasGrad inputShape constructor __proto__';
+  'mean std activation inputGrad weightGrad biasGrad inputShape outputPadding largest ' +
+  'constructor __proto__';
 
 export function argumentSource(random, pool) {
   const { integer, chance, pick } = random;
