@@ -70,7 +70,7 @@ export class AddonError extends ReceptiveError {
   override readonly code: string = 'ERR_ADDON';
 }
 
-type ErrorClass = new (message: string) => ReceptiveError;
+type ErrorClass = new (message: string, options?: ErrorOptions) => ReceptiveError;
 
 /** Class by code. The addon throws instances of these. @internal */
 export const errorClasses: Readonly<Record<string, ErrorClass>> = {

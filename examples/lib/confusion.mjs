@@ -1,5 +1,5 @@
 /** From predictions to figures per class. */
-import { CLASS_NAMES } from './dataset.mjs';
+import { fashionMnistClasses as CLASS_NAMES } from 'receptive/data';
 
 /**
  * @param {ArrayLike<number>} labels

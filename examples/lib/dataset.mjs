@@ -1,22 +1,9 @@
-/** Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747): where it lies, and reading it with every check. */
+/** Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747): where it lies, and what training needs to know of it. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DataFileError, readIdx } from './idx.mjs';
-
-export const CLASS_NAMES = Object.freeze([
-  'T-shirt/top',
-  'Trouser',
-  'Pullover',
-  'Dress',
-  'Coat',
-  'Sandal',
-  'Shirt',
-  'Sneaker',
-  'Bag',
-  'Ankle boot',
-]);
+import { ReceptiveError } from 'receptive';
+import { fashionMnist } from 'receptive/data';
 
 /** Height and width of every image. */
 export const IMAGE_SIZE = 28;
@@ -27,17 +14,7 @@ export const SYSTEM_DIRECTORY = '/usr/share/datasets/fashion-mnist';
 /** The subset that ships with the examples; its README says how it was cut. */
 export const SUBSET_DIRECTORY = fileURLToPath(new URL('../data', import.meta.url));
 
-export const FILE_NAMES = Object.freeze({
-  train: Object.freeze({ images: 'train-images-idx3-ubyte', labels: 'train-labels-idx1-ubyte' }),
-  test: Object.freeze({ images: 't10k-images-idx3-ubyte', labels: 't10k-labels-idx1-ubyte' }),
-});
-
-/**
- * @typedef {object} Split
- * @property {number} count
- * @property {Uint8Array} images [count, 28, 28], 0 = background
- * @property {Uint8Array} labels [count], 0 … 9
- */
+/** @typedef {import('receptive/data').MemoryDataset<Uint8Array>} Split images [length, 28, 28] of bytes, 0 = background; labels 0 … 9 */
 
 /**
  * @typedef {object} Dataset
@@ -46,6 +23,18 @@ export const FILE_NAMES = Object.freeze({
  * @property {Split} train
  * @property {Split} test
  */
+
+/** The data cannot be used; the message names the file, what was found and what was expected. */
+export class DataFileError extends Error {
+  /**
+   * @param {string} message
+   * @param {unknown} [cause]
+   */
+  constructor(message, cause) {
+    super(message, { cause });
+    this.name = 'DataFileError';
+  }
+}
 
 /**
  * Which directory to read: the one asked for, else the system's full data set, else the subset.
@@ -64,61 +53,31 @@ export function locateDataset(choice, systemDirectory = SYSTEM_DIRECTORY) {
 
 /**
  * @param {{ directory: string, kind: string }} location
- * @returns {Dataset}
+ * @returns {Promise<Dataset>}
  * @throws {DataFileError}
  */
-export function loadDataset({ directory, kind }) {
-  const train = loadSplit(directory, 'train');
-  const test = loadSplit(directory, 'test');
-  const fingerprint = createHash('sha256').update(train.images).update(train.labels).digest('hex');
+export async function loadDataset({ directory, kind }) {
+  const train = await loadSplit(directory, 'train');
+  const test = await loadSplit(directory, 'test');
+  const labels = Uint8Array.from(train.labels);
+  const fingerprint = createHash('sha256').update(train.images).update(labels).digest('hex');
   return { description: `${kind} (${directory})`, fingerprint, train, test };
 }
 
 /**
  * @param {string} directory
- * @param {'train' | 'test'} name
- * @returns {Split}
- * @throws {DataFileError}
+ * @param {'train' | 'test'} split
+ * @returns {Promise<Split>}
  */
-export function loadSplit(directory, name) {
-  const imageFile = resolveFile(directory, FILE_NAMES[name].images);
-  const labelFile = resolveFile(directory, FILE_NAMES[name].labels);
-  const images = readIdx(imageFile, 3);
-  const labels = readIdx(labelFile, 1);
-  const [count, height, width] = images.dims;
-  if (height !== IMAGE_SIZE || width !== IMAGE_SIZE) {
-    throw new DataFileError('SHAPE', imageFile, `images of ${height}x${width}, expected ${IMAGE_SIZE}x${IMAGE_SIZE}`);
+async function loadSplit(directory, split) {
+  let dataset;
+  try {
+    dataset = await fashionMnist({ folder: directory, split });
+  } catch (error) {
+    throw error instanceof ReceptiveError ? new DataFileError(error.message, error) : error;
   }
-  if (count === 0) throw new DataFileError('SHAPE', imageFile, 'holds no images');
-  if (labels.dims[0] !== count) {
-    throw new DataFileError('MISMATCH', labelFile, `${labels.dims[0]} labels for ${count} images in ${imageFile}`);
-  }
-  const bad = labels.data.findIndex((label) => label >= CLASS_NAMES.length);
-  if (bad !== -1) {
-    throw new DataFileError(
-      'LABEL',
-      labelFile,
-      `label ${labels.data[bad]} at position ${bad}, allowed are 0 to ${CLASS_NAMES.length - 1}`,
-    );
-  }
-  return { count, images: images.data, labels: labels.data };
-}
-
-/**
- * The compressed file where there is one, else the plain one; both forms are distributed.
- * @param {string} directory
- * @param {string} name
- */
-function resolveFile(directory, name) {
-  const compressed = join(directory, `${name}.gz`);
-  const plain = join(directory, name);
-  if (existsSync(compressed)) return compressed;
-  if (existsSync(plain)) return plain;
-  throw new DataFileError(
-    'MISSING',
-    plain,
-    `no such file, compressed (.gz) or not; the four files of Fashion-MNIST are expected in ${directory}`,
-  );
+  if (dataset.length === 0) throw new DataFileError(`${directory}: the ${split} split holds no images`);
+  return dataset;
 }
 
 /**

@@ -44,9 +44,9 @@ export class InterruptedError extends Error {
 export async function runDemo(options, signal) {
   for (const file of [options.out, options.report]) if (file !== undefined) checkWritable(file);
   if (options.threads !== undefined) setNumThreads(options.threads);
-  const dataset = loadDataset(locateDataset({ directory: options.data, subset: options.subset }));
+  const dataset = await loadDataset(locateDataset({ directory: options.data, subset: options.subset }));
   console.log(
-    `Data:    ${dataset.description}: ${count(dataset.train.count)} training, ${count(dataset.test.count)} test images`,
+    `Data:    ${dataset.description}: ${count(dataset.train.length)} training, ${count(dataset.test.length)} test images`,
   );
   const device = describeDevice();
   console.log(`Device:  ${device}`);
@@ -114,7 +114,7 @@ async function start(options, dataset) {
     scheduleEpochs: options.schedule,
   });
   if (options.resume === undefined) {
-    const size = dataset.train.count < SMALL_DATASET ? 'small' : 'large';
+    const size = dataset.train.length < SMALL_DATASET ? 'small' : 'large';
     const scheduleEpochs = options.epochs ?? DEFAULT_EPOCHS[size];
     const normalisation = pixelStatistics(dataset.train.images);
     const hyper = { ...DEFAULTS, scheduleEpochs, normalisation, ...given };
@@ -145,13 +145,13 @@ async function trainEpochs(checkpoint, dataset, { epochs, out, speed, signal }) 
   const { hyper } = state;
   const first = state.history.length;
   const last = first + epochs;
-  const steps = Math.ceil(dataset.train.count / hyper.batchSize);
+  const steps = Math.ceil(dataset.train.length / hyper.batchSize);
   const progress = createProgress({ lastEpoch: last });
   /** @type {Evaluation | undefined} */
   let evaluation;
   for (let epoch = first; epoch < last; epoch++) {
     const meter = new EpochMeter(steps);
-    progress.startEpoch(epoch + 1, dataset.train.count);
+    progress.startEpoch(epoch + 1, dataset.train.length);
     try {
       await trainEpoch({
         parameters,

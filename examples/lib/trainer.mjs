@@ -1,12 +1,16 @@
 /** One epoch of stochastic gradient descent with momentum, and the learning-rate schedule. */
-import { argmax, crossEntropy, equal, grad, ones, sgdStep_, sum, tensor, tidy } from 'receptive';
-import { batches } from './batches.mjs';
-import { IMAGE_SIZE } from './dataset.mjs';
+import { argmax, crossEntropy, equal, grad, ones, sgdStep_, sum, tidy } from 'receptive';
+import { DataLoader, normalise } from 'receptive/data';
 import { backward, forward, PARAMETER_NAMES } from './network.mjs';
-import { shuffledOrder } from './random.mjs';
 
 /** @typedef {import('./network.mjs').Parameters} Parameters */
-/** @typedef {import('./batches.mjs').Batch} Batch */
+/** @typedef {import('receptive/data').Batch} Batch */
+
+/**
+ * @typedef {object} Normalisation of pixels scaled to 0 … 1
+ * @property {number} mean
+ * @property {number} std
+ */
 
 /**
  * @typedef {object} Hyperparameters
@@ -15,7 +19,7 @@ import { shuffledOrder } from './random.mjs';
  * @property {number} learningRate of the first step
  * @property {number} momentum
  * @property {number} scheduleEpochs over which the learning rate falls
- * @property {import('./batches.mjs').Normalisation} normalisation
+ * @property {Normalisation} normalisation
  */
 
 /**
@@ -61,7 +65,10 @@ export function learningRateAt({ learningRate, scheduleEpochs }, epochs) {
  * @throws {DivergedError}
  */
 export async function trainEpoch({ parameters, velocities, split, hyper, epoch, onStep, signal }) {
-  const order = shuffledOrder(split.count, hyper.seed, epoch);
+  const { batchSize, seed, normalisation } = hyper;
+  // The order is a function of seed and epoch alone, so that a resumed run sees the same batches.
+  const transform = normalise(normalisation.mean, normalisation.std);
+  const loader = new DataLoader(split, { batchSize, seed, shuffle: true, transform });
   /** @param {Promise<StepResult>} pending */
   const report = async (pending) => {
     const result = await pending;
@@ -76,16 +83,20 @@ export async function trainEpoch({ parameters, velocities, split, hyper, epoch, 
   /** @type {Promise<StepResult> | undefined} */
   let previous;
   let images = 0;
-  for (const batch of batches(split, order, hyper.batchSize, hyper.normalisation)) {
-    signal?.throwIfAborted();
-    const learningRate = learningRateAt(hyper, epoch + images / split.count);
-    images += batch.count;
-    const current = trainStep(parameters, velocities, batch, { learningRate, momentum: hyper.momentum });
-    // Should the previous step fail, this one fails with it, and nobody would be waiting for it any more.
-    current.catch(() => {});
-    // One step behind: while this step runs on the stream, the next batch is assembled here.
-    if (previous !== undefined) await report(previous);
-    previous = current;
+  for await (const batch of loader.epoch(epoch)) {
+    try {
+      signal?.throwIfAborted();
+      const learningRate = learningRateAt(hyper, epoch + images / split.length);
+      images += batch.indices.length;
+      const current = trainStep(parameters, velocities, batch, { learningRate, momentum: hyper.momentum });
+      // Should the previous step fail, this one fails with it, and nobody would be waiting for it any more.
+      current.catch(() => {});
+      // One step behind: while this step runs on the stream, the loader prepares the next batches here.
+      if (previous !== undefined) await report(previous);
+      previous = current;
+    } finally {
+      batch.dispose();
+    }
   }
   if (previous !== undefined) await report(previous);
 }
@@ -98,10 +109,8 @@ export async function trainEpoch({ parameters, velocities, split, hyper, epoch, 
  * @param {{ learningRate: number, momentum: number }} step
  * @returns {Promise<StepResult>}
  */
-function trainStep(parameters, velocities, batch, step) {
+function trainStep(parameters, velocities, { images, labels, indices }, step) {
   const { loss, correct } = tidy(() => {
-    const images = tensor(batch.images, { shape: [batch.count, 1, IMAGE_SIZE, IMAGE_SIZE] });
-    const labels = tensor(batch.labels);
     const saved = forward(parameters, images);
     const meanLoss = crossEntropy(saved.logits, labels);
     const gradients = backward(parameters, saved, grad.crossEntropy(ones([]), saved.logits, labels));
@@ -110,7 +119,7 @@ function trainStep(parameters, velocities, batch, step) {
     }
     return { loss: meanLoss, correct: sum(equal(argmax(saved.logits, { axis: 1 }), labels)) };
   });
-  return readStep(loss, correct, batch.count);
+  return readStep(loss, correct, indices.length);
 }
 
 /**

@@ -6,10 +6,10 @@ import {
   parseCommandLine,
   UsageError,
 } from '../../examples/lib/commandLine.mjs';
-import { temporaryDirectory } from './dataFiles';
+import { temporaryFolder } from '../support/temporaryFolder';
 import { runExample } from './example';
 
-const directory = temporaryDirectory();
+const directory = temporaryFolder();
 
 describe('parseCommandLine', () => {
   it('leaves what is not given to the program', () => {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { full, type Tensor, zeros } from 'receptive';
 import { loadCheckpoint, loadSafetensors, type StateDict, saveCheckpoint, saveSafetensors } from 'receptive/io';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { temporaryDirectory, writeSmallDataset } from './dataFiles';
+import { temporaryFolder } from '../support/temporaryFolder';
+import { writeSmallDataset } from './dataFiles';
 import { type Outcome, runExample } from './example';
 
-const directory = temporaryDirectory();
+const directory = temporaryFolder();
 const data = join(directory, 'data');
 const at = (name: string): string => join(directory, name);
 
@@ -23,7 +24,7 @@ let straight: Outcome;
 beforeAll(async () => {
   mkdirSync(data);
   // 300 does not divide by the batch size: the last batch of an epoch is a smaller one.
-  writeSmallDataset(data, { train: 30, test: 10 });
+  await writeSmallDataset(data, { train: 30, test: 10 });
   straight = await train('straight', '--epochs', '2', '--report', at('report.html'), '--threads', '2');
 }, 60_000);
 
@@ -194,10 +195,13 @@ describe('the example fails with status 1 and one line that says why', () => {
     const damaged = at('damaged');
     mkdirSync(damaged);
     await expectFailure(['--data', damaged], /^Error: .*train-images-idx3-ubyte: no such file/);
-    writeSmallDataset(damaged, { train: 2, test: 1 });
+    await writeSmallDataset(damaged, { train: 2, test: 1 });
     const labels = join(damaged, 't10k-labels-idx1-ubyte');
     writeFileSync(labels, readFileSync(labels).subarray(0, 12));
-    await expectFailure(['--data', damaged], /^Error: .*t10k-labels-idx1-ubyte: 4 bytes of data .* announces 10/);
+    await expectFailure(
+      ['--data', damaged],
+      /^Error: .*t10k-labels-idx1-ubyte: byte 8: 4 bytes of data .* announces 10/,
+    );
   });
 
   it('for weights that are missing, damaged or of another network', async () => {

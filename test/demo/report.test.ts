@@ -1,7 +1,8 @@
 import { inflateSync } from 'node:zlib';
+import { arrayDataset, fashionMnistClasses } from 'receptive/data';
 import { describe, expect, it } from 'vitest';
 import { classScores, confusionMatrix } from '../../examples/lib/confusion.mjs';
-import { CLASS_NAMES, type Dataset } from '../../examples/lib/dataset.mjs';
+import type { Dataset } from '../../examples/lib/dataset.mjs';
 import { lossChart } from '../../examples/lib/report/charts.mjs';
 import { pngDataUri } from '../../examples/lib/report/png.mjs';
 import { reportHtml } from '../../examples/lib/report/report.mjs';
@@ -11,7 +12,8 @@ import { classTable } from '../../examples/lib/text.mjs';
 const labels = Uint8Array.from({ length: 20 }, (_, index) => index % 10);
 const predictions = labels.map((label, index) => ({ 3: 5, 14: 2 })[index] ?? label);
 const confidences = Float32Array.from({ length: 20 }, (_, index) => 0.5 + index / 50);
-const split = { count: 20, images: Uint8Array.from({ length: 20 * 784 }, (_, index) => index % 251), labels };
+const images = Uint8Array.from({ length: 20 * 784 }, (_, index) => index % 251);
+const split = arrayDataset(images, labels, [1, 28, 28]);
 const dataset: Dataset = { description: 'made-up <data> & more', fingerprint: '', train: split, test: split };
 const curve = [2, 1.5, 1, 0.75];
 
@@ -144,7 +146,7 @@ describe('reportHtml', async () => {
     const counts = [...svg.matchAll(/<text[^>]*>(\d+)<\/text>/g)].map(([, text]) => Number(text));
     expect(counts).toHaveLength(100);
     expect(counts.reduce((a, b) => a + b)).toBe(20);
-    for (const name of CLASS_NAMES) expect(svg.split(`>${name}<`)).toHaveLength(3);
+    for (const name of fashionMnistClasses) expect(svg.split(`>${name}<`)).toHaveLength(3);
   });
 
   it('draws every weight of the 16 filters', () => {

@@ -30,6 +30,15 @@ export function expectThrows(body: () => unknown, name: ErrorName, ...messages: 
   expect.fail(`expected a ${name}, but the call returned ${String(result)}`);
 }
 
+/** The same of a promise that rejects. */
+export async function expectRejects(promise: Promise<unknown>, name: ErrorName, ...messages: RegExp[]): Promise<void> {
+  const error = await promise.then(
+    (result) => expect.fail(`expected a ${name}, but the promise resolved to ${String(result)}`),
+    (reason: unknown) => reason,
+  );
+  expectError(error, name, ...messages);
+}
+
 export function expectError(error: unknown, name: ErrorName, ...messages: RegExp[]): void {
   expect(error).toBeInstanceOf(ReceptiveError);
   const { code, message, name: actual, stack } = error as ReceptiveError;

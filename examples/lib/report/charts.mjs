@@ -1,5 +1,5 @@
 /** The report's charts as Vega-Lite specifications. */
-import { CLASS_NAMES } from '../dataset.mjs';
+import { fashionMnistClasses as CLASS_NAMES } from 'receptive/data';
 
 /** @typedef {import('../checkpoint.mjs').EpochRecord} EpochRecord */
 /** @typedef {import('vega-lite').TopLevelSpec} ChartSpecification */

@@ -1,5 +1,5 @@
 /** The parts of the report's page. Every function returns HTML; text arguments are escaped here. */
-import { CLASS_NAMES } from '../dataset.mjs';
+import { fashionMnistClasses as CLASS_NAMES } from 'receptive/data';
 import { percent } from '../text.mjs';
 import { escapeHtml } from './escape.mjs';
 import { STYLE } from './style.mjs';

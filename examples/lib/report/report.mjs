@@ -57,9 +57,9 @@ export async function reportHtml(input) {
 function summaryFacts({ dataset, evaluation, speed, state }) {
   const trained = speed.images > 0;
   return facts([
-    { label: 'test accuracy', value: percent(evaluation.accuracy), note: `of ${count(dataset.test.count)} images` },
+    { label: 'test accuracy', value: percent(evaluation.accuracy), note: `of ${count(dataset.test.length)} images` },
     { label: 'test loss', value: evaluation.loss.toFixed(3), note: 'mean cross-entropy' },
-    { label: 'epochs', value: String(state.history.length), note: `of ${count(dataset.train.count)} images` },
+    { label: 'epochs', value: String(state.history.length), note: `of ${count(dataset.train.length)} images` },
     {
       label: 'training speed',
       value: trained ? count(speed.images / speed.seconds) : '-',

@@ -1,5 +1,5 @@
 /** Which test images the report shows. */
-import { CLASS_NAMES } from '../dataset.mjs';
+import { fashionMnistClasses as CLASS_NAMES } from 'receptive/data';
 
 /**
  * @typedef {object} Sample

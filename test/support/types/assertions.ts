@@ -24,6 +24,7 @@ import {
   where,
   zeros,
 } from 'receptive';
+import { arrayDataset, type Batch, DataLoader, type Dataset, fashionMnist, randomCrop } from 'receptive/data';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /** Compiles only if `A` is exactly `B`. */
@@ -98,6 +99,22 @@ export async function assertions(): Promise<void> {
   exactly<typeof kept, { a: Tensor<'float32'>; n: number }>();
   const profiled = await profile(async () => 'text');
   exactly<(typeof profiled)['result'], string>();
+
+  const bytesDataset = arrayDataset(new Uint8Array(4), [0], [1, 2, 2]);
+  exactly<(typeof bytesDataset)['images'][typeof Symbol.toStringTag], 'Uint8Array'>();
+  const loader = new DataLoader(await fashionMnist({ split: 'train' }), { batchSize: 8, transform: randomCrop(28) });
+  for await (const batch of loader.epoch(0)) exactly<typeof batch, Batch>();
+  for await (using batch of new DataLoader(bytesDataset, { batchSize: 1, dtype: 'uint8' })) {
+    exactly<typeof batch.images, Tensor<'uint8'>>();
+    exactly<typeof batch.labels, Tensor<'int32'>>();
+  }
+  const ownDataset: Dataset = { length: 1, get: () => ({ data: new Float32Array(1), shape: [1, 1, 1], label: 0 }) };
+  new DataLoader(ownDataset, {
+    batchSize: 1,
+    transform: (image, random) => ({ data: image.data.map((x) => x + random.normal()), shape: image.shape }),
+  });
+  // @ts-expect-error the batch size is required
+  new DataLoader(ownDataset, { shuffle: true });
 
   using scoped = zeros([1]);
   const shape: readonly number[] = scoped.shape;

@@ -1,0 +1,25 @@
+// receptive/data: data sets, transforms and the loader that makes batches of them.
+export { type ArrayDatasetOptions, arrayDataset, moduleDataset, tensorDataset } from './arrays';
+export { type Batch, DataLoader } from './dataLoader';
+export type { Dataset, DatasetSpec } from './dataset';
+export { type FashionMnistOptions, fashionMnist, fashionMnistClasses } from './fashionMnist';
+export type { FolderDataset } from './folderDataset';
+export { encodeIdx, type IdxArray, readIdx } from './idx';
+export { type IdxDatasetOptions, idxDataset } from './idxDataset';
+export { type ImageFolderOptions, imageFolder } from './imageFolder';
+export type { DataLoaderOptions } from './loaderOptions';
+export type { MemoryDataset } from './memoryDataset';
+export type { SampleRandom } from './random';
+export type { HostImage, ImageShape, Sample } from './sample';
+export { type Amount, type ColorJitterOptions, colorJitter } from './transforms/colorJitter';
+export { centerCrop, type RandomCropOptions, randomCrop, type Size } from './transforms/crop';
+export { randomHorizontalFlip } from './transforms/flip';
+export { colorCast, lightingJitter } from './transforms/lighting';
+export type { TransformFunction } from './transforms/pixels';
+export { type RandomResizedCropOptions, randomResizedCrop, resize } from './transforms/resize';
+export { type BuiltInTransform, compose, moduleTransform, type Transform } from './transforms/transform';
+export { normalise, toFloat } from './transforms/values';
+export { type VignetteOptions, vignette } from './transforms/vignette';
+export { lensDistortion, randomRotation, type WarpOptions } from './transforms/warp';
+export type { ModuleLocation } from './userModule';
+export { concatDatasets, subset } from './views';
