@@ -12,7 +12,16 @@ import {
   type Tensor,
   tidy,
 } from 'receptive';
-import { BatchNorm2d, Conv2d, type Conv2dLayerOptions, Identity, Module, ReLU, ReLU6, Sequential } from 'receptive/nn';
+import {
+  BatchNorm2d,
+  Conv2d,
+  type Conv2dLayerOptions,
+  Identity,
+  type Module,
+  ReLU,
+  ReLU6,
+  Sequential,
+} from 'receptive/nn';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { expectClose, expectSame } from '../support/compare';
 import { expectThrows } from '../support/errors';
@@ -38,7 +47,7 @@ const block = (options?: Conv2dLayerOptions): Sequential => {
 /** What the model gives off the tape, by which operations. */
 async function inference(model: Module, input: Tensor) {
   const { result, events } = await profile(() => noGrad(() => model.call(input)));
-  const values = await read(result);
+  const values = read(result);
   result.dispose();
   return { values, ops: events.map(({ op }) => op) };
 }
@@ -175,8 +184,8 @@ describe('a convolution in training', () => {
           return output.detach();
         }),
       );
-      const values = [await read(result)];
-      for (const parameter of model.parameters()) values.push(await read(parameter.grad as Tensor));
+      const values = [read(result)];
+      for (const parameter of model.parameters()) values.push(read(parameter.grad as Tensor));
       result.dispose();
       return { values, ops: events.map(({ op }) => op) };
     };
