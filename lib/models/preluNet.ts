@@ -18,7 +18,7 @@ const levels = [7, 3, 2, 1];
  * classification, table 3, model A): sixteen convolutions, spatial pyramid pooling into 7x7, 3x3, 2x2 and 1x1 bins, three dense
  * layers, [N, channels, 224, 224] to [N, classes]. Each hidden layer has parametric rectifiers, a slope for each channel or unit,
  * 0.25 at first; weights begin by `heNormal_` with that slope, biases with 0. The paper gives no number of parameters: its layers
- * have 178,863,048 weights and biases without the slopes, of which there are 14,688.
+ * have 178,017,384 weights and biases without the slopes, of which there are 14,688.
  *
  * @param options `classes` (1000), `channels` (3), `hidden` (4096), `dropout` (0.5), `dtype`, `device`.
  * @throws ArgumentError, DTypeError, DeviceError, OutOfMemoryError.

@@ -109,8 +109,8 @@ const table = {
     channels: 3,
     inputSize: 224,
     smallestInput: 15,
-    parameters: 178_877_736,
-    parametersSource: "178,863,048 weights and biases of the paper's layers, and 14,688 slopes",
+    parameters: 178_032_072,
+    parametersSource: "178,017,384 weights and biases of the paper's layers, and 14,688 slopes",
   },
   bnInception: {
     title: 'BN-Inception',
