@@ -128,7 +128,7 @@ export class GoogLeNet<D extends FloatDType = 'float32'> extends MultiHeadModule
     const published = variant === 'published';
     const auxiliary = expectBoolean(op, 'auxiliary', given.auxiliary ?? true);
     const dropout = dropoutOption(op, given.dropout, published ? 0.4 : 0.2);
-    const auxiliaryDropout = dropoutOption(op, given.auxiliaryDropout, 0.7);
+    const auxiliaryDropout = dropoutOption(op, given.auxiliaryDropout, 0.7, 'auxiliaryDropout');
     const kit = published ? publishedKit<D>(where) : batchNormKit<D>(where);
     const { unit, norm } = kit;
     const pool = (size: number): Module<D> => new MaxPool2d<D>(size, { stride: 2, ceilMode: true });
@@ -192,8 +192,8 @@ export class GoogLeNet<D extends FloatDType = 'float32'> extends MultiHeadModule
   /**
    * All outputs. Hooks of the layers run, those of this module itself do not.
    *
-   * @throws What the layers throw. As published, the auxiliary classifiers take features of 14x14, or 15x15 or 16x16, alone:
-   *   images of 209x209 to 256x256.
+   * @throws What the layers throw. As published, the auxiliary classifiers take features of 14x14 to 16x16 alone, which are
+   *   those of images of 223x223 to 270x270.
    */
   forwardWithHeads(input: Tensor<D>): GoogLeNetOutputs<D> {
     return tidy(() => {
@@ -229,7 +229,8 @@ export class GoogLeNet<D extends FloatDType = 'float32'> extends MultiHeadModule
  * 0.5. 13,004,888 parameters, 6,624,904 without the auxiliary classifiers.
  *
  * `'published'` is the paper's: 5x5 convolutions, biases, local response normalisation around the second and third convolution.
- * Weights begin by `heNormal_`, biases with 0.
+ * Weights begin by `heNormal_`, biases with 0. In inference images of 31x31 and more are legal, with auxiliary classifiers in
+ * training those of 223x223 to 270x270. The other variant takes 15x15 and more.
  *
  * @param options `variant` ('batch-norm'), `auxiliary` (true), `classes` (1000), `channels` (3), `dropout` (0.2; as published
  *   0.4), `auxiliaryDropout` (0.7), `dtype`, `device`.

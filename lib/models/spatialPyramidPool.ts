@@ -1,13 +1,14 @@
 import { expectInteger, expectRank, expectTensor } from '../check';
 import { tensor as tensorOf } from '../creation';
 import type { DType } from '../dtype';
-import { ArgumentError } from '../errors';
+import { ArgumentError, ShapeError } from '../errors';
 import { extendToAll, type Field } from '../nn/field';
 import { Module } from '../nn/module';
 import { concat } from '../ops/concat';
 import { gather } from '../ops/gather';
 import { maxPool2d } from '../ops/pool';
 import { maxWindowNumber } from '../ops/spatial';
+import { shapeText } from '../shape';
 import type { Tensor } from '../tensor';
 import { describe } from '../text';
 
@@ -41,9 +42,13 @@ export class SpatialPyramidPool<D extends DType = 'float32'> extends Module<D> {
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    expectTensor('SpatialPyramidPool', 'input', input);
-    expectRank('SpatialPyramidPool', 'input', input, 4, '[N, C, H, W]');
+    const op = 'SpatialPyramidPool';
+    expectTensor(op, 'input', input);
+    expectRank(op, 'input', input, 4, '[N, C, H, W]');
     const [samples, channels, height, width] = input.shape;
+    if (height === 0 || width === 0) {
+      throw new ShapeError(`${op}: input ${shapeText(input.shape)} must have positive H and W`);
+    }
     const pooled = this.levels.map((bins): Tensor<D> => {
       const rows = binPositions(height, bins);
       const columns = binPositions(width, bins);

@@ -4,7 +4,9 @@ import {
   bnInception,
   googlenet,
   lenet5,
+  type ModelName,
   mobilenetV2,
+  models,
   preluNet,
   resnet18,
   resnet50,
@@ -22,8 +24,10 @@ export interface SmallModel {
   readonly channels: number;
   /** Side of the smallest image. */
   readonly smallest: number;
-  /** Whether weights of this model as it begins are slow to train, for want of batch normalisation. */
-  readonly plain?: boolean;
+  /** Begins by `beginByHe`: without batch normalisation, as it begins by itself it takes long to learn. */
+  readonly plain: boolean;
+  /** With which learning rate Adam teaches it a few images. */
+  readonly rate: number;
 }
 
 export const smallClasses = 3;
@@ -31,39 +35,35 @@ const small = { classes: smallClasses, dropout: 0 } as const;
 const dense = { ...small, hidden: 16 } as const;
 const classes = { classes: smallClasses } as const;
 
+/** A model of the registry, or a variant of one with a smallest image of its own. */
+function entry(name: ModelName, make: () => Module, rate: number, variant?: string, smallest?: number): SmallModel {
+  const info = models[name];
+  return {
+    name: variant === undefined ? name : `${name}, ${variant}`,
+    make,
+    channels: info.channels,
+    smallest: smallest ?? info.smallestInput,
+    plain: ['alexnet', 'zfnet', 'vgg16', 'vgg19', 'preluNet', 'squeezenet'].includes(name),
+    rate,
+  };
+}
+
 export const smallModels: readonly SmallModel[] = [
-  { name: 'lenet5', make: () => lenet5(classes), channels: 1, smallest: 28 },
-  { name: 'alexnet', make: () => alexnet(dense), channels: 3, smallest: 64, plain: true },
-  {
-    name: 'alexnet with one column',
-    make: () => alexnet({ ...dense, variant: 'one-column' }),
-    channels: 3,
-    smallest: 63,
-    plain: true,
-  },
-  { name: 'zfnet', make: () => zfnet(dense), channels: 3, smallest: 63, plain: true },
-  { name: 'vgg16', make: () => vgg16(dense), channels: 3, smallest: 32, plain: true },
-  { name: 'vgg19', make: () => vgg19(dense), channels: 3, smallest: 32, plain: true },
-  { name: 'googlenet', make: () => googlenet({ ...small, auxiliaryDropout: 0 }), channels: 3, smallest: 15 },
-  {
-    name: 'googlenet as published',
-    make: () => googlenet({ ...small, variant: 'published', auxiliary: false }),
-    channels: 3,
-    smallest: 31,
-  },
-  { name: 'preluNet', make: () => preluNet(dense), channels: 3, smallest: 15, plain: true },
-  { name: 'bnInception', make: () => bnInception(classes), channels: 3, smallest: 1 },
-  { name: 'resnet18', make: () => resnet18(classes), channels: 3, smallest: 1 },
-  { name: 'resnet50', make: () => resnet50(classes), channels: 3, smallest: 1 },
-  { name: 'squeezenet', make: () => squeezenet(small), channels: 3, smallest: 21, plain: true },
-  {
-    name: 'squeezenet 1.1',
-    make: () => squeezenet({ ...small, version: '1.1' }),
-    channels: 3,
-    smallest: 17,
-    plain: true,
-  },
-  { name: 'mobilenetV2', make: () => mobilenetV2(small), channels: 3, smallest: 1 },
+  entry('lenet5', () => lenet5(classes), 3e-3),
+  entry('alexnet', () => alexnet(dense), 1e-4),
+  entry('alexnet', () => alexnet({ ...dense, variant: 'one-column' }), 1e-4, 'one column', 63),
+  entry('zfnet', () => zfnet(dense), 1e-4),
+  entry('vgg16', () => vgg16(dense), 1e-4),
+  entry('vgg19', () => vgg19(dense), 1e-4),
+  entry('googlenet', () => googlenet({ ...small, auxiliaryDropout: 0 }), 1e-3),
+  entry('googlenet', () => googlenet({ ...small, variant: 'published', auxiliary: false }), 1e-3, 'published', 31),
+  entry('preluNet', () => preluNet(dense), 1e-4),
+  entry('bnInception', () => bnInception(classes), 1e-3),
+  entry('resnet18', () => resnet18(classes), 1e-3),
+  entry('resnet50', () => resnet50(classes), 1e-3),
+  entry('squeezenet', () => squeezenet(small), 3e-4),
+  entry('squeezenet', () => squeezenet({ ...small, version: '1.1' }), 3e-4, '1.1', 17),
+  entry('mobilenetV2', () => mobilenetV2(small), 3e-3),
 ];
 
 /** Images of one colour each under noise, [3, channels, size, size]: the class is the number of the image. */
@@ -79,12 +79,13 @@ export function colouredImages(channels: number, size: number): { images: Tensor
   return { images, labels: tensor(Int32Array.of(0, 1, 2)) };
 }
 
-/** Lets a deep net without batch normalisation begin with activations that keep their size. */
+/** Lets a deep net without batch normalisation begin with activations that keep their size, and with positive logits. */
 export function beginByHe(model: Module): void {
-  for (const layer of model.modules()) {
-    if (!(layer instanceof Conv2d || layer instanceof Linear)) continue;
-    init.heNormal_(layer.weight);
-    if (layer.bias !== null) init.constant_(layer.bias, 0);
+  const layers = model.modules().filter((layer) => layer instanceof Conv2d || layer instanceof Linear);
+  for (const [i, { weight, bias }] of layers.entries()) {
+    init.heNormal_(weight);
+    // SqueezeNet rectifies its logits: those that are negative for all images learn nothing.
+    if (bias !== null) init.constant_(bias, i === layers.length - 1 ? 2 : 0);
   }
 }
 
