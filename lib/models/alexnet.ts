@@ -20,13 +20,13 @@ export interface AlexNetOptions<D extends FloatDType = 'float32'> extends DenseM
   readonly variant?: 'two-columns' | 'one-column';
 }
 
-/** The published normalisation: alpha = 1e-4 there multiplies the sum, in `localResponseNorm` the mean of `size` squares. */
-export const alexNetNorm = { size: 5, alpha: 5e-4, beta: 0.75, k: 2 } as const;
-
-/** The normalisation of AlexNet, as a layer. @internal */
+/**
+ * The published normalisation, as a layer: alpha = 1e-4 there multiplies the sum of 5 squares, in `localResponseNorm` their mean.
+ *
+ * @internal
+ */
 export function responseNorm<D extends FloatDType>(): Module<D> {
-  const { size, ...options } = alexNetNorm;
-  return new LocalResponseNorm<D>(size, options);
+  return new LocalResponseNorm<D>(5, { alpha: 5 * 1e-4, beta: 0.75, k: 2 });
 }
 
 function twoColumns<D extends FloatDType>(settings: DenseSettings<D>): Module<D> {

@@ -70,12 +70,15 @@ function fire<D extends FloatDType>(
     squeeze: new Conv2d(inputs, squeezed, 1, where),
     squeezeActivation: new ReLU<D>(),
     expand1x1: new Conv2d(squeezed, expanded, 1, where),
+    expand1x1Activation: new ReLU<D>(),
     expand3x3: new Conv2d(squeezed, expanded, 3, { padding: 1, ...where }),
-    expandActivation: new ReLU<D>(),
+    expand3x3Activation: new ReLU<D>(),
   };
-  const { squeeze, squeezeActivation, expand1x1, expand3x3, expandActivation } = parts;
-  const expand = new Concat<D>([expand1x1, expand3x3]);
-  return new Block<D>(new Sequential<D>([squeeze, squeezeActivation, expand, expandActivation]), parts);
+  const expand = new Concat<D>([
+    new Sequential<D>([parts.expand1x1, parts.expand1x1Activation]),
+    new Sequential<D>([parts.expand3x3, parts.expand3x3Activation]),
+  ]);
+  return new Block<D>(new Sequential<D>([parts.squeeze, parts.squeezeActivation, expand]), parts);
 }
 
 /**

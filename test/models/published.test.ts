@@ -198,34 +198,38 @@ const fields: Readonly<
   resnet50: [[0, 8], 11 + 2 * (3 * 4 + 4 + 3 * 8 + 8 + 5 * 16 + 16 + 2 * 32)],
 };
 
-describe.each(modelNames.map((name) => ({ name, info: models[name] })))('$name', ({ name, info }) => {
-  it('has the published layers, parameters and multiplications', () => {
-    using model = skipInit(() => createModel(name));
-    const { found, shapes } = run(model, info);
-    expect(Object.fromEntries(Object.keys(stages[name]).map((key) => [key, shapes.get(key)]))).toEqual(stages[name]);
-    expect(shapes.get('')).toEqual([info.classes]);
-    expect(found.total.parameters).toBe(info.parameters);
-    const published = multiplyAdds[name];
-    if (published !== undefined) expect(found.total.multiplyAdds / 1e9).toBeCloseTo(...published);
-    const field = fields[name];
-    if (field !== undefined) {
-      const { size, stride } = receptiveField(new Sequential(model.children().slice(...field[0])));
-      expect([size, stride]).toEqual([
-        [field[1], field[1]],
-        [32, 32],
-      ]);
-    }
-    if (name !== 'alexnet') return;
-    // The lecture's and section 3.5's count; weights without biases.
-    expect(found.total.neurons).toBe(
-      290_400 + 186_624 + 64_896 + 64_896 + 43_264 + 4096 + 4096 + 1000, // 659,272
-    );
-    const weights = model.namedParameters().filter(([own]) => own.endsWith('weight'));
-    expect(weights.reduce((sum, [, { size }]) => sum + size, 0)).toBe(60_954_656);
-  });
-});
+describe.each(modelNames.map((name) => ({ name, info: models[name] })))(
+  '$name',
+  { timeout: 120_000 },
+  ({ name, info }) => {
+    it('has the published layers, parameters and multiplications', () => {
+      using model = skipInit(() => createModel(name));
+      const { found, shapes } = run(model, info);
+      expect(Object.fromEntries(Object.keys(stages[name]).map((key) => [key, shapes.get(key)]))).toEqual(stages[name]);
+      expect(shapes.get('')).toEqual([info.classes]);
+      expect(found.total.parameters).toBe(info.parameters);
+      const published = multiplyAdds[name];
+      if (published !== undefined) expect(found.total.multiplyAdds / 1e9).toBeCloseTo(...published);
+      const field = fields[name];
+      if (field !== undefined) {
+        const { size, stride } = receptiveField(new Sequential(model.children().slice(...field[0])));
+        expect([size, stride]).toEqual([
+          [field[1], field[1]],
+          [32, 32],
+        ]);
+      }
+      if (name !== 'alexnet') return;
+      // The lecture's and section 3.5's count; weights without biases.
+      expect(found.total.neurons).toBe(
+        290_400 + 186_624 + 64_896 + 64_896 + 43_264 + 4096 + 4096 + 1000, // 659,272
+      );
+      const weights = model.namedParameters().filter(([own]) => own.endsWith('weight'));
+      expect(weights.reduce((sum, [, { size }]) => sum + size, 0)).toBe(60_954_656);
+    });
+  },
+);
 
-describe('variants', () => {
+describe('variants', { timeout: 120_000 }, () => {
   const count = (model: Module): number => model.parameters().reduce((sum, { size }) => sum + size, 0);
 
   it("alexnet with one column is torchvision's, and sees 195x195", () => {
@@ -285,7 +289,7 @@ describe('variants', () => {
     const { found, shapes } = run(wide, models.mobilenetV2);
     // 6.06 million, and 582 million multiplications, in the table of the authors' program.
     expect(found.total.parameters / 1e6).toBeCloseTo(6.1, 1);
-    expect(found.total.multiplyAdds / 1e6).toBeCloseTo(582, -0.5);
+    expect(found.total.multiplyAdds / 1e6).toBeCloseTo(582, 0);
     expect([shapes.get('features.0')?.[0], shapes.get('features.18')?.[0]]).toEqual([48, 1792]);
   });
 });

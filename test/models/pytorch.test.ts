@@ -105,7 +105,7 @@ function expectNear(actual: ArrayLike<number>, expected: readonly number[], what
   }
 }
 
-describe.each(Object.entries(makes))('%s', (name, make) => {
+describe.each(Object.entries(makes))('%s', { timeout: 120_000 }, (name, make) => {
   it('is that of PyTorch: names, logits, loss, gradient, running means', () => {
     const expected = recorded[name];
     using model = skipInit(make);

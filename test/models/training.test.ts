@@ -13,7 +13,7 @@ function lossOf(model: Module, { images, labels }: ReturnType<typeof colouredIma
   return loss.dataSync()[0];
 }
 
-describe.each(smallModels)('$name', ({ name, make, channels, smallest, plain, rate }) => {
+describe.each(smallModels)('$name', { timeout: 120_000 }, ({ name, make, channels, smallest, plain, rate }) => {
   it('runs forward and backward on the smallest images, the same each time in inference', () => {
     manualSeed(1);
     using model = make();
