@@ -145,7 +145,7 @@ class Communicator::Work {
         return uninterruptible([&] { transport_->open(); });
       case Collective::Kind::close:
         // Leaving waits for the others without end; so first they say that they are coming.
-        transport_->begin_barrier();
+        transport_->begin_leaving();
         await_done();
         return uninterruptible([&] { transport_->close(); });
       case Collective::Kind::barrier:

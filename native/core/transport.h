@@ -28,6 +28,7 @@ class Transport {
   virtual void begin_sum(void* data, std::int64_t count, DType dtype) = 0;  // float32, float64; at most 2^31 - 1
   virtual void begin_broadcast(void* data, std::int64_t bytes, int root) = 0;
   virtual void begin_barrier() = 0;
+  virtual void begin_leaving() = 0;  // done when all others want to leave too
   virtual bool done() = 0;
 };
 

@@ -27,6 +27,7 @@ struct Library {
   int (*finalize)();
   int (*commRank)(Handle, int*);
   int (*commSize)(Handle, int*);
+  int (*duplicate)(Handle, Handle*);
   int (*setErrorHandler)(Handle, Handle);
   int (*errorString)(int, char*, int*);
   int (*sum)(const void*, void*, int, Handle, Handle, Handle, Handle*);
@@ -51,12 +52,13 @@ bool find(void* library, const char* name, T& to) {
 bool find_all(void* from, Library& to) {
   return find(from, "MPI_Init_thread", to.init) && find(from, "MPI_Finalize", to.finalize) &&
          find(from, "MPI_Comm_rank", to.commRank) && find(from, "MPI_Comm_size", to.commSize) &&
-         find(from, "MPI_Comm_set_errhandler", to.setErrorHandler) && find(from, "MPI_Error_string", to.errorString) &&
-         find(from, "MPI_Iallreduce", to.sum) && find(from, "MPI_Ibcast", to.broadcast) &&
-         find(from, "MPI_Ibarrier", to.barrier) && find(from, "MPI_Test", to.test) &&
-         find(from, "ompi_mpi_comm_world", to.world) && find(from, "ompi_mpi_float", to.floatType) &&
-         find(from, "ompi_mpi_double", to.doubleType) && find(from, "ompi_mpi_byte", to.byteType) &&
-         find(from, "ompi_mpi_op_sum", to.sumOperation) && find(from, "ompi_mpi_errors_return", to.errorsReturn);
+         find(from, "MPI_Comm_dup", to.duplicate) && find(from, "MPI_Comm_set_errhandler", to.setErrorHandler) &&
+         find(from, "MPI_Error_string", to.errorString) && find(from, "MPI_Iallreduce", to.sum) &&
+         find(from, "MPI_Ibcast", to.broadcast) && find(from, "MPI_Ibarrier", to.barrier) &&
+         find(from, "MPI_Test", to.test) && find(from, "ompi_mpi_comm_world", to.world) &&
+         find(from, "ompi_mpi_float", to.floatType) && find(from, "ompi_mpi_double", to.doubleType) &&
+         find(from, "ompi_mpi_byte", to.byteType) && find(from, "ompi_mpi_op_sum", to.sumOperation) &&
+         find(from, "ompi_mpi_errors_return", to.errorsReturn);
 }
 
 // Where it usually is; the folders are those of distributions that have several implementations side by side.
@@ -118,6 +120,7 @@ class OpenMpi final : public Transport {
     check(mpi_.setErrorHandler(mpi_.world, mpi_.errorsReturn));
     check(mpi_.commRank(mpi_.world, &rank_));
     check(mpi_.commSize(mpi_.world, &size_));
+    for (Handle* one : {&sums_, &broadcasts_, &barriers_, &leaving_}) check(mpi_.duplicate(mpi_.world, one));
   }
 
   void close() override {
@@ -130,18 +133,16 @@ class OpenMpi final : public Transport {
   void begin_sum(void* data, std::int64_t count, DType dtype) override {
     if (isAlone_) return;
     const Handle type = dtype == DType::float64 ? mpi_.doubleType : mpi_.floatType;
-    check(mpi_.sum(in_place(), data, static_cast<int>(count), type, mpi_.sumOperation, mpi_.world, &request_));
+    check(mpi_.sum(in_place(), data, static_cast<int>(count), type, mpi_.sumOperation, sums_, &request_));
   }
 
   void begin_broadcast(void* data, std::int64_t bytes, int root) override {
     if (isAlone_) return;
-    check(mpi_.broadcast(data, static_cast<int>(bytes), mpi_.byteType, root, mpi_.world, &request_));
+    check(mpi_.broadcast(data, static_cast<int>(bytes), mpi_.byteType, root, broadcasts_, &request_));
   }
 
-  void begin_barrier() override {
-    if (isAlone_) return;
-    check(mpi_.barrier(mpi_.world, &request_));
-  }
+  void begin_barrier() override { barrier_of(barriers_); }
+  void begin_leaving() override { barrier_of(leaving_); }
 
   bool done() override {
     if (isAlone_) return true;
@@ -151,6 +152,10 @@ class OpenMpi final : public Transport {
   }
 
  private:
+  void barrier_of(Handle communicator) {
+    if (!isAlone_) check(mpi_.barrier(communicator, &request_));
+  }
+
   void check(int status) const {
     if (status == kSuccess) return;
     char text[kMaxErrorText] = "";
@@ -162,6 +167,12 @@ class OpenMpi final : public Transport {
   const std::string name_;
   const bool isAlone_;
   Library mpi_{};
+  // One for each kind of operation: where processes disagree on what comes next, MPI would take one kind's messages for
+  // another's, and give wrong results; so it waits.
+  Handle sums_ = nullptr;
+  Handle broadcasts_ = nullptr;
+  Handle barriers_ = nullptr;
+  Handle leaving_ = nullptr;
   Handle request_ = nullptr;
   int rank_ = 0;
   int size_ = 1;

@@ -66,30 +66,33 @@ describe.skipIf(noMpi !== null)('training on several processes is training on on
     { processes: 3, dtype: 'float32', samples: 7, bucketBytes: 1, reduction: 'mean' },
     { processes: 2, dtype: 'float64', samples: 7, bucketBytes: 2000, reduction: 'sum' },
     { processes: 1, dtype: 'float64', samples: 5, bucketBytes: 2000, reduction: 'mean' },
-  ] as const)('$processes processes, $dtype, $samples samples, $reduction, buckets of $bucketBytes bytes', async (given) => {
-    const { processes, dtype, samples, reduction } = given;
-    const records = await runProcesses(processes, { ...given, steps });
-    const reference = await whole(dtype, samples, steps, reduction === 'sum');
-    for (const { losses, gradients, parameters, tensors, allocatedBytes } of records) {
-      expect(losses.length).toBe(steps);
-      expect(distance(losses, reference.losses)).toBeLessThan(bounds[dtype]);
-      for (const [step, ofStep] of reference.gradients.entries()) {
-        expect(gradients[step].length).toBe(6);
-        for (const [i, gradient] of ofStep.entries()) {
-          expect(norm(gradient), `gradient ${i} of step ${step}`).toBeGreaterThan(1e-3);
-          expect(distance(gradients[step][i], gradient), `gradient ${i} of step ${step}`).toBeLessThan(bounds[dtype]);
+  ] as const)(
+    '$processes processes, $dtype, $samples samples, $reduction, buckets of $bucketBytes bytes',
+    async (given) => {
+      const { processes, dtype, samples, reduction } = given;
+      const records = await runProcesses(processes, { ...given, steps });
+      const reference = await whole(dtype, samples, steps, reduction === 'sum');
+      for (const { losses, gradients, parameters, tensors, allocatedBytes } of records) {
+        expect(losses.length).toBe(steps);
+        expect(distance(losses, reference.losses)).toBeLessThan(bounds[dtype]);
+        for (const [step, ofStep] of reference.gradients.entries()) {
+          expect(gradients[step].length).toBe(6);
+          for (const [i, gradient] of ofStep.entries()) {
+            expect(norm(gradient), `gradient ${i} of step ${step}`).toBeGreaterThan(1e-3);
+            expect(distance(gradients[step][i], gradient), `gradient ${i} of step ${step}`).toBeLessThan(bounds[dtype]);
+          }
         }
+        for (const [i, parameter] of reference.parameters.entries()) {
+          expect(distance(parameters[i], parameter), `parameter ${i}`).toBeLessThan(bounds[dtype]);
+        }
+        expect([tensors, allocatedBytes], 'tensors and bytes that are left').toEqual([0, 0]);
       }
-      for (const [i, parameter] of reference.parameters.entries()) {
-        expect(distance(parameters[i], parameter), `parameter ${i}`).toBeLessThan(bounds[dtype]);
+      // Not only close: the processes have the same bits.
+      for (const record of records.slice(1)) {
+        expect(record.gradients).toEqual(records[0].gradients);
+        expect(record.parameters).toEqual(records[0].parameters);
+        expect(record.losses).toEqual(records[0].losses);
       }
-      expect([tensors, allocatedBytes], 'tensors and bytes that are left').toEqual([0, 0]);
-    }
-    // Not only close: the processes have the same bits.
-    for (const record of records.slice(1)) {
-      expect(record.gradients).toEqual(records[0].gradients);
-      expect(record.parameters).toEqual(records[0].parameters);
-      expect(record.losses).toEqual(records[0].losses);
-    }
-  });
+    },
+  );
 });

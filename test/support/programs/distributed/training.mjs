@@ -88,4 +88,3 @@ export function seeded(seed, dtype) {
   manualSeed(seed);
   return new Net(dtype);
 }
-
