@@ -1,6 +1,7 @@
 #include "communicator.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <deque>
@@ -55,6 +56,22 @@ const char* name_of(Collective::Kind kind) {
 }
 
 struct Abandoned {};
+
+// Memory that only the transport sees.
+struct Stage {
+  std::byte bytes[kStageBytes];
+  Stage* next;
+};
+
+// Stages to which a transport that was given up on may still write: kept for ever.
+std::atomic<Stage*> left{nullptr};
+
+void leave(Stage* stage) noexcept {
+  if (stage == nullptr) return;
+  stage->next = left.load();
+  while (!left.compare_exchange_weak(stage->next, stage)) {
+  }
+}
 
 }  // namespace
 
@@ -170,13 +187,13 @@ class Communicator::Work {
   void staged(const Collective& collective, bool sends, bool receives, F&& begin) {
     std::int64_t total = 0;
     for (const Collective::Part& part : collective.parts) total += part.bytes;
-    if (stage_ == nullptr) stage_ = std::make_unique<std::byte[]>(static_cast<std::size_t>(kStageBytes));
+    if (stage_ == nullptr) stage_.reset(new Stage);  // not initialised
     for (std::int64_t at = 0; at < total; at += kStageBytes) {
       const std::int64_t count = std::min(kStageBytes, total - at);
-      if (sends) each_piece(collective.parts, at, count, stage_.get(), gather);
-      begin(stage_.get(), count);
+      if (sends) each_piece(collective.parts, at, count, stage_->bytes, gather);
+      begin(stage_->bytes, count);
       await_done();
-      if (receives) each_piece(collective.parts, at, count, stage_.get(), scatter);
+      if (receives) each_piece(collective.parts, at, count, stage_->bytes, scatter);
     }
   }
 
@@ -193,7 +210,7 @@ class Communicator::Work {
     std::memcpy(part.data + offset, stage, count);
   }
 
-  // Waits for what the transport has begun. If that does not end, its memory is left to it for ever.
+  // Waits for what the transport has begun. If that does not end, its memory is left to it.
   void await_done() {
     try {
       const auto start = std::chrono::steady_clock::now();
@@ -206,7 +223,7 @@ class Communicator::Work {
       }
       if (abandoned_) throw Abandoned{};
     } catch (...) {
-      stage_.release();  // NOLINT(bugprone-unused-return-value): the transport may still write there
+      leave(stage_.release());
       throw;
     }
   }
@@ -245,7 +262,7 @@ class Communicator::Work {
   bool isUninterruptible_ = false;
 
   // The thread's.
-  std::unique_ptr<std::byte[]> stage_;
+  std::unique_ptr<Stage> stage_;
   FailurePointer broken_;  // after it nothing is tried any more
 };
 

@@ -5,6 +5,7 @@ import {
   getRngState,
   manualSeed,
   maxPool2d,
+  mul,
   rand,
   randint,
   relu,
@@ -47,36 +48,56 @@ function batchOf(step, samples, dtype) {
 /** Parameters and gradients as plain numbers. */
 const numbers = (tensors) => tensors.map((t) => [...t.dataSync()]);
 
+/** The loss of a part of a batch. */
+function lossOf(model, x, t, reduction) {
+  return tidy(() => crossEntropy(model.call(x), t, { reduction }));
+}
+
+/** Each does forward and backward of a batch, and gives the loss of all of it. */
+const ways = {
+  alone({ images, labels }, { model, sums }) {
+    const loss = lossOf(model, images, labels, sums ? 'sum' : 'mean');
+    loss.backward();
+    return loss;
+  },
+
+  async processes({ images, labels }, { model, sums, begin, end, samples, parallel }) {
+    const loss = withSampleRange({ first: begin, total: samples }, () =>
+      tidy(() => lossOf(model, images.slice(begin, end), labels.slice(begin, end), sums ? 'sum' : 'mean')),
+    );
+    const options = sums ? undefined : { share: (end - begin) / samples };
+    await parallel.backward(loss, options);
+    const mean = await parallel.meanOf(loss, options);
+    loss.dispose();
+    if (!sums) return mean;
+    const sum = mul(mean, parallel.communicator.size);
+    mean.dispose();
+    return sum;
+  },
+
+  replicas({ images, labels }, { replicas }) {
+    return replicas.backward([images, labels], (model, x, t) => lossOf(model, x, t, 'mean'));
+  },
+};
+
 /**
- * `begin` and `end` of this rank's samples in a batch; `parallel`: the DataParallel, none on one process; `sums`: whether the
- * gradients are of the sum of the losses.
+ * `parallel`: the DataParallel of a process, which has the samples from `begin` to `end` - 1 of each batch; `replicas`: those of
+ * the model; neither on one process. `sums`: whether the gradients are of the sum of the losses.
  */
-export async function train(model, { dtype, samples, steps, begin = 0, end = samples, parallel, sums = false }) {
+export async function train(model, options) {
+  const { dtype, samples, steps, parallel, replicas, sums = false } = options;
+  const way = parallel !== undefined ? ways.processes : replicas !== undefined ? ways.replicas : ways.alone;
   const optimizer = new SGD(model.parameters(), { learningRate: sums ? 0.01 : 0.1, momentum: 0.9, weightDecay: 1e-3 });
   manualSeed(7);
   const record = { losses: [], gradients: [], parameters: [] };
   for (let step = 0; step < steps; step++) {
-    const { images, labels } = batchOf(step, samples, dtype);
-    const loss = withSampleRange({ first: begin, total: samples }, () =>
-      tidy(() => {
-        const [x, t] = [images.slice(begin, end), labels.slice(begin, end)];
-        return crossEntropy(model.call(x), t, { reduction: sums ? 'sum' : 'mean' });
-      }),
-    );
-    const share = (end - begin) / samples;
-    if (parallel === undefined) {
-      loss.backward();
-      record.losses.push(loss.item());
-    } else {
-      await parallel.backward(loss, sums ? undefined : { share });
-      const mean = await parallel.meanOf(loss, sums ? undefined : { share });
-      record.losses.push(sums ? mean.item() * parallel.communicator.size : mean.item());
-      mean.dispose();
-    }
+    const batch = batchOf(step, samples, dtype);
+    const loss = await way(batch, { model, ...options });
+    record.losses.push(loss.item());
     record.gradients.push(numbers(model.parameters().map(({ grad }) => grad)));
     optimizer.step();
     optimizer.zeroGrad();
-    for (const t of [images, labels, loss]) t.dispose();
+    for (const t of [batch.images, batch.labels, loss]) t.dispose();
   }
   record.parameters = numbers(model.parameters());
   optimizer.dispose();
