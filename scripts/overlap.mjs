@@ -1,6 +1,7 @@
 // How much of the reduction of gradients is hidden behind backward(): a training step of a small network by DataParallel,
 // against the same step that computes all gradients first and reduces them then, and against one that reduces nothing. The
-// three take turns; rank 0 prints medians and the medians of the ratios of each turn.
+// three take turns. Rank 0 prints medians: of the step, of what of it comes after the last gradient has been computed (all of the
+// reduction, where nothing is hidden), and of the processor's time; and of the ratio of the steps of each turn.
 //
 //   mpirun -n 2 --bind-to none -x RECEPTIVE_NUM_THREADS=1 node scripts/overlap.mjs [turns = 31] [samples = 16]
 import { crossEntropy, manualSeed, noGrad, rand, randint, synchronize, tidy } from 'receptive';
@@ -45,46 +46,61 @@ function buckets() {
   return all;
 }
 
+/** Each does a step and gives the time when the last gradient was computed. */
 const ways = {
   async overlapping() {
     const loss = lossOf();
-    await parallel.backward(loss);
+    const reduced = parallel.backward(loss);
+    const computed = synchronize().then(() => performance.now());
+    await reduced;
     loss.dispose();
+    return computed;
   },
   async 'one after the other'() {
     const loss = lossOf();
     loss.backward();
     await synchronize();
-    await Promise.all(
-      noGrad(() => buckets().map((bucket) => ({ done: communicator.allReduceSum_(bucket) }))).map(({ done }) => done),
-    );
+    const computed = performance.now();
+    await Promise.all(noGrad(() => buckets().map((bucket) => [communicator.allReduceSum_(bucket)])).flat());
     loss.dispose();
+    return computed;
   },
   async 'without reducing'() {
     const loss = lossOf();
     loss.backward();
     await synchronize();
     loss.dispose();
+    return performance.now();
   },
 };
 
-const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
+const names = Object.keys(ways);
+const results = Object.fromEntries(names.map((name) => [name, { wall: [], exposed: [], cpu: [] }]));
 for (let turn = -3; turn < turns; turn++) {
-  for (const [name, step] of Object.entries(ways)) {
+  for (let i = 0; i < names.length; i++) {
+    const name = names[(i + turn + names.length) % names.length];
     await communicator.barrier();
+    const usage = process.cpuUsage();
     const start = performance.now();
-    await step();
-    if (turn >= 0) times[name].push(performance.now() - start);
+    const computed = await ways[name]();
+    const end = performance.now();
+    const { user, system } = process.cpuUsage(usage);
+    if (turn >= 0) {
+      results[name].wall.push(end - start);
+      results[name].exposed.push(Math.max(0, end - computed));
+      results[name].cpu.push((user + system) / 1000);
+    }
     model.zeroGrad();
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1].toFixed(1);
 if (communicator.rank === 0) {
-  for (const [name, list] of Object.entries(times)) {
-    const ratio = median(list.map((time, i) => time / times.overlapping[i]));
-    console.log(
-      `${name}: median ${median(list).toFixed(1)} ms, least ${Math.min(...list).toFixed(1)} ms, ${ratio.toFixed(2)} of overlapping`,
+  for (const [name, { wall, exposed, cpu }] of Object.entries(results)) {
+    const ratio = wall.map((time, i) => time / results.overlapping.wall[i]).sort((a, b) => a - b)[turns >> 1];
+    process.stdout.write(
+      `${name}: ${median(wall)} ms (${ratio.toFixed(2)} of overlapping), of which ${median(exposed)} ms after the last gradient; ` +
+        `${median(cpu)} ms of a processor\n`,
     );
   }
 }
