@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // The training of lenetExplicit.mjs with modules, an optimiser and the tape: the same network, data, settings and first weights.
 import { parseArgs } from 'node:util';
-import { argmax, crossEntropy, manualSeed, noGrad, type Tensor, tidy } from 'receptive';
-import { DataLoader, type Dataset, normalise, type Transform } from 'receptive/data';
+import { manualSeed } from 'receptive';
+import { DataLoader, normalise } from 'receptive/data';
 import { loadCheckpoint, saveCheckpoint } from 'receptive/io';
-import { Conv2d, Flatten, init, Linear, MaxPool2d, type Module, ReLU, Sequential } from 'receptive/nn';
-import { LrScheduler, type Optimizer, SGD } from 'receptive/optim';
+import { Conv2d, Flatten, init, Linear, MaxPool2d, ReLU, Sequential } from 'receptive/nn';
+import { LrScheduler, SGD } from 'receptive/optim';
+import { classify, trainEpoch } from './lib/training';
 
 const HELP = `Trains a LeNet-5-like network on Fashion-MNIST, written with receptive/nn, optim, data and io.
 
@@ -44,46 +45,6 @@ export function lenet(seed: number): Sequential {
     else init.heNormal_(values);
   }
   return model;
-}
-
-export interface Training {
-  readonly model: Module;
-  readonly optimizer: Optimizer;
-  readonly scheduler: LrScheduler;
-  readonly loader: DataLoader;
-  /** Cross-entropy if left out. */
-  readonly loss?: (output: Tensor, labels: Tensor<'int32'>) => Tensor;
-}
-
-/** Trains one epoch, or its first steps, and returns the mean loss. */
-export async function trainEpoch(training: Training, epoch: number, steps = Number.POSITIVE_INFINITY): Promise<number> {
-  const { model, optimizer, scheduler, loader, loss = crossEntropy } = training;
-  let total = 0;
-  let images = 0;
-  model.train();
-  for await (using batch of loader.epoch(epoch)) {
-    if (batch.index >= steps) break;
-    using value = tidy(() => loss(model.call(batch.images), batch.labels));
-    value.backward();
-    optimizer.step();
-    optimizer.zeroGrad();
-    scheduler.step();
-    // While this step runs, the loader prepares the next batch.
-    total += (await value.data())[0] * batch.labels.size;
-    images += batch.labels.size;
-  }
-  return total / images;
-}
-
-/** The class that the model gives each image. */
-export async function classify(model: Module, dataset: Dataset, transform?: Transform): Promise<Int32Array> {
-  const classes = new Int32Array(dataset.length);
-  model.eval();
-  for await (using batch of new DataLoader(dataset, { batchSize: 250, transform })) {
-    using best = noGrad(() => tidy(() => argmax(model.call(batch.images), { axis: 1 })));
-    classes.set(await best.data(), batch.indices[0]);
-  }
-  return classes;
 }
 
 async function main(args: string[]): Promise<void> {
