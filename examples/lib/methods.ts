@@ -45,7 +45,7 @@ export async function engineered({ train, test }: Images): Promise<Method> {
     const images = { train: await hogDataset(train, { cellSize }), test: await hogDataset(test, { cellSize }) };
     const featureSeconds = (performance.now() - started) / 1000;
     const [features] = images.train.shape;
-    for (const cost of [0.01, 0.1, 1]) {
+    for (const cost of [0.1, 1, 10]) {
       candidates.push({
         text: `cells of ${cellSize}x${cellSize}, C = ${cost}`,
         ...images,
@@ -84,7 +84,7 @@ export function smallNetwork(seed: number): Module {
 
 /** A network that learns its features. `pixels`: mean and standard deviation of the training images. */
 export function learned({ train, test }: Images, pixels: { mean: number; std: number }, seed: number): Method {
-  const candidates = [0.01, 0.02, 0.05].map((learningRate) => ({
+  const candidates = [0.005, 0.01, 0.02].map((learningRate) => ({
     text: `learning rate ${learningRate}`,
     train,
     test,
