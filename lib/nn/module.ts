@@ -158,7 +158,10 @@ export abstract class Module<D extends DType = 'float32'> {
   /** Sets `training` here and in all modules below. @throws ArgumentError unless `mode` is true or false. */
   train(mode = true): this {
     expectBoolean(`${this.constructor.name}.train`, 'mode', mode);
-    for (const module of this.modules()) module.training = mode;
+    for (const module of this.modules()) {
+      module.training = mode;
+      if (mode) module._releaseDerived();
+    }
     return this;
   }
 
@@ -238,6 +241,7 @@ export abstract class Module<D extends DType = 'float32'> {
       dropGradient(tensor);
       tensor.dispose();
     }
+    for (const module of this.modules()) module._releaseDerived();
   }
 
   /** `using model = …` disposes at the end of the block. */
@@ -264,6 +268,14 @@ export abstract class Module<D extends DType = 'float32'> {
     void output;
     return 0;
   }
+
+  /** Whether a hook sees what the module gives. @internal */
+  get _hooked(): boolean {
+    return this.#hooks.size > 0;
+  }
+
+  /** Disposes what the module keeps for inference and can make again. @internal */
+  _releaseDerived(): void {}
 
   /** Parameters and buffers of this module and all below, under all their names. @internal */
   _slots(): Slot[] {
