@@ -6,7 +6,6 @@ import { UnsupportedError } from './errors';
  * @param use Begins the message: what the package is used for, ending in `by`.
  * @param load Imports it.
  * @throws UnsupportedError, by rejection, with the command that installs it, where it is missing or cannot be loaded.
- * @internal
  */
 export async function loadOptional<T>(name: string, use: string, load: () => Promise<T>): Promise<T> {
   try {

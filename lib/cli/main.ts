@@ -3,7 +3,6 @@
 import { parseArgs } from 'node:util';
 import { bench } from './bench';
 import { info } from './info';
-import { train } from './train';
 import { UsageError } from './usageError';
 
 const usage = `usage: receptive COMMAND [options]
@@ -33,9 +32,11 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     case 'bench':
       process.exitCode = bench(args);
       return;
-    case 'train':
+    case 'train': {
+      const { train } = await import('./train.js');
       process.exitCode = await train(args);
       return;
+    }
     case undefined:
       throw new UsageError('a command is missing');
     default:
