@@ -124,18 +124,19 @@ export class ELU<D extends DType = 'float32'> extends Pointwise<D> {
 
 /** `gelu`: x times the normal distribution function. */
 export class GELU<D extends DType = 'float32'> extends Pointwise<D> {
-  readonly #options: GeluOptions;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<GeluOptions>;
 
   /** @param options `approximate: 'tanh'` for the approximation with tanh. @throws ArgumentError. */
   constructor(options?: GeluOptions) {
     super();
     const { approximate } = expectOptions('GELU', options, ['approximate']);
     if (approximate !== undefined) expectOneOf('GELU', 'approximate', approximate, ['tanh']);
-    this.#options = { approximate };
+    this.options = Object.freeze({ approximate });
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return gelu(input, this.#options);
+    return gelu(input, this.options);
   }
 }
 

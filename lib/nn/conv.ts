@@ -10,6 +10,7 @@ import type { PairOption } from '../ops/window';
 import { type Shape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 import { extendByWindow, type Field, type Taps } from './field';
+import { FoldedNorm, type FoldSources } from './foldedNorm';
 import { Module } from './module';
 import { expectCount, expectGroupsOf, makeWeights, type WeightOptions } from './weights';
 import { planTaps, planVolumeTaps } from './windows';
@@ -32,7 +33,7 @@ const layerOptions = [...windowOptions, 'layout', 'algorithm', 'workspaceLimit',
 
 /** The op's options among the layer's. */
 function opOptions<O extends WeightOptions<FloatDType>>({ bias, dtype, device, ...rest }: O) {
-  return rest;
+  return Object.freeze(rest);
 }
 
 /** A layer of filters that slide over its input. */
@@ -72,7 +73,8 @@ abstract class ConvLayer<D extends FloatDType> extends Module<D> {
 
 /** `conv1d` with weight and bias of its own: [N, C, W] to [N, K, OW]. */
 export class Conv1d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
-  readonly #options: Conv1dSharedOptions;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<Conv1dSharedOptions>;
 
   /**
    * @param inChannels Channels C of the input.
@@ -86,17 +88,20 @@ export class Conv1d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
     const given = expectOptions('Conv1d', options, layerOptions);
     expectLayout('Conv1d', given.layout, oneAxis);
     super('Conv1d', inChannels, outChannels, planTaps('Conv1d', kernelSize, given, oneAxis, false), given);
-    this.#options = opOptions(given);
+    this.options = opOptions(given);
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return conv1d<DType>(input, this.weight, { ...this.#options, bias: this.bias }) as Tensor<D>;
+    return conv1d<DType>(input, this.weight, { ...this.options, bias: this.bias }) as Tensor<D>;
   }
 }
 
 /** `conv2d` with weight and bias of its own: [N, C, H, W] to [N, K, OH, OW]. */
 export class Conv2d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
-  readonly #options: ConvOptions;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<ConvOptions>;
+  /** The weights for inference with a normalisation behind them. */
+  #folded: FoldedNorm | null = null;
 
   /**
    * @param inChannels Channels C of the input.
@@ -111,17 +116,42 @@ export class Conv2d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
     const given = expectOptions('Conv2d', options, layerOptions);
     expectLayout('Conv2d', given.layout);
     super('Conv2d', inChannels, outChannels, planTaps('Conv2d', kernelSize, given, twoAxes, false), given);
-    this.#options = opOptions(given);
+    this.options = opOptions(given);
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return conv2d<DType>(input, this.weight, { ...this.#options, bias: this.bias }) as Tensor<D>;
+    return this._callWith(input, null, undefined);
+  }
+
+  /**
+   * The convolution with what follows it, in one pass over memory.
+   *
+   * @param fold A normalisation, as `foldSources()` describes it.
+   * @internal
+   */
+  _callWith(input: Tensor<D>, fold: FoldSources | null, activation: 'relu' | 'relu6' | undefined): Tensor<D> {
+    const { weight, bias } = fold === null ? this : this.#foldedBy(fold);
+    return conv2d<DType>(input, weight, { ...this.options, bias, activation }) as Tensor<D>;
+  }
+
+  #foldedBy(fold: FoldSources): FoldedNorm {
+    if (this.#folded === null || !this.#folded.isOf(fold)) {
+      this._releaseDerived();
+      this.#folded = new FoldedNorm(fold);
+    }
+    return this.#folded;
+  }
+
+  override _releaseDerived(): void {
+    this.#folded?.dispose();
+    this.#folded = null;
   }
 }
 
 /** `conv3d` with weight and bias of its own: [N, C, D, H, W] to [N, K, OD, OH, OW]. */
 export class Conv3d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
-  readonly #options: VolumeWindowOptions & { readonly groups?: number };
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<VolumeWindowOptions & { readonly groups?: number }>;
 
   /**
    * @param inChannels Channels C of the input.
@@ -134,10 +164,10 @@ export class Conv3d<D extends FloatDType = 'float32'> extends ConvLayer<D> {
   constructor(inChannels: number, outChannels: number, kernelSize: TripleOption, options?: Conv3dLayerOptions<D>) {
     const given = expectOptions('Conv3d', options, [...windowOptions, ...weightOptions]);
     super('Conv3d', inChannels, outChannels, planVolumeTaps('Conv3d', kernelSize, given), given);
-    this.#options = opOptions(given);
+    this.options = opOptions(given);
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return conv3d<DType>(input, this.weight, { ...this.#options, bias: this.bias }) as Tensor<D>;
+    return conv3d<DType>(input, this.weight, { ...this.options, bias: this.bias }) as Tensor<D>;
   }
 }

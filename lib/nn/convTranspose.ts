@@ -29,7 +29,8 @@ export class ConvTranspose2d<D extends FloatDType = 'float32'> extends Module<D>
   /** [outChannels]. */
   readonly bias: Tensor<D> | null;
   readonly #taps: readonly Taps[];
-  readonly #options: ConvOptions & { readonly outputPadding?: PairOption };
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<ConvOptions & { readonly outputPadding?: PairOption }>;
 
   /**
    * @param inChannels Channels C of the input.
@@ -58,11 +59,11 @@ export class ConvTranspose2d<D extends FloatDType = 'float32'> extends Module<D>
     this.weight = weight;
     this.bias = bias;
     const { bias: _bias, dtype, device, ...rest } = given;
-    this.#options = rest;
+    this.options = Object.freeze(rest);
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return convTranspose2d<DType>(input, this.weight, { ...this.#options, bias: this.bias }) as Tensor<D>;
+    return convTranspose2d<DType>(input, this.weight, { ...this.options, bias: this.bias }) as Tensor<D>;
   }
 
   override extendField(field: Field): Field {

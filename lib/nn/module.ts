@@ -9,6 +9,7 @@ import { type AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import type { Field } from './field';
 import { dropGradient, isParameter, replaceParameter } from './parameter';
+import { moduleText } from './print';
 import { type LoadedNames, type LoadOptions, loadTensors, type ModuleState } from './state';
 
 /**
@@ -158,7 +159,10 @@ export abstract class Module<D extends DType = 'float32'> {
   /** Sets `training` here and in all modules below. @throws ArgumentError unless `mode` is true or false. */
   train(mode = true): this {
     expectBoolean(`${this.constructor.name}.train`, 'mode', mode);
-    for (const module of this.modules()) module.training = mode;
+    for (const module of this.modules()) {
+      module.training = mode;
+      if (mode) module._releaseDerived();
+    }
     return this;
   }
 
@@ -238,6 +242,16 @@ export abstract class Module<D extends DType = 'float32'> {
       dropGradient(tensor);
       tensor.dispose();
     }
+    for (const module of this.modules()) module._releaseDerived();
+  }
+
+  /** The module and all below it, a line for each with its options and the shapes of its tensors. */
+  toString(): string {
+    return moduleText(this);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return moduleText(this);
   }
 
   /** `using model = …` disposes at the end of the block. */
@@ -264,6 +278,14 @@ export abstract class Module<D extends DType = 'float32'> {
     void output;
     return 0;
   }
+
+  /** Whether a hook sees what the module gives. @internal */
+  get _hooked(): boolean {
+    return this.#hooks.size > 0;
+  }
+
+  /** Disposes what the module keeps for inference and can make again. @internal */
+  _releaseDerived(): void {}
 
   /** Parameters and buffers of this module and all below, under all their names. @internal */
   _slots(): Slot[] {

@@ -44,7 +44,8 @@ abstract class BatchNorm<D extends FloatDType> extends Pointwise<D> {
   readonly runningMean: Tensor<D> | null;
   /** [channels], 1 at first. */
   readonly runningVar: Tensor<D> | null;
-  readonly #options: { epsilon: number; momentum: number; layout: Layout | undefined };
+  /** Of the operation; what was left out is filled in. */
+  readonly options: Readonly<{ epsilon: number; momentum: number; layout: Layout | undefined }>;
 
   protected constructor(op: string, channels: number, options: BatchNormLayerOptions<D> | undefined) {
     super();
@@ -63,7 +64,7 @@ abstract class BatchNorm<D extends FloatDType> extends Pointwise<D> {
       this.registerBuffer(property, tensor, name);
     this.runningMean = trackRunningStats ? buffer('runningMean', zeros<D>(shape, where), 'running_mean') : null;
     this.runningVar = trackRunningStats ? buffer('runningVar', ones<D>(shape, where), 'running_var') : null;
-    this.#options = { epsilon, momentum, layout };
+    this.options = Object.freeze({ epsilon, momentum, layout });
   }
 
   /** What the input must look like, as the message says it, for each rank that it may have. */
@@ -80,7 +81,7 @@ abstract class BatchNorm<D extends FloatDType> extends Pointwise<D> {
     const { weight, bias, runningMean, runningVar } = this;
     const training = this.training || runningMean === null;
     return batchNorm<DType>(input, {
-      ...this.#options,
+      ...this.options,
       ...{ weight, bias, runningMean, runningVar, training },
     }) as Tensor<D>;
   }
@@ -144,8 +145,8 @@ export class LayerNorm<D extends FloatDType = 'float32'> extends Pointwise<D> {
   readonly weight: Tensor<D> | null;
   /** Of the normalised axes' shape. */
   readonly bias: Tensor<D> | null;
-  readonly #row: readonly number[];
-  readonly #epsilon: number;
+  readonly normalizedShape: readonly number[];
+  readonly epsilon: number;
 
   /**
    * @param normalizedShape Extents of the input's last axes, or of the last one alone.
@@ -157,27 +158,29 @@ export class LayerNorm<D extends FloatDType = 'float32'> extends Pointwise<D> {
     const op = 'LayerNorm';
     const given = expectOptions(op, options, ['epsilon', 'affine', 'dtype', 'device']);
     const { epsilon = 1e-5, affine = true } = given;
-    this.#epsilon = expectFinite(op, 'epsilon', epsilon, 0);
+    this.epsilon = expectFinite(op, 'epsilon', epsilon, 0);
     expectBoolean(op, 'affine', affine);
-    this.#row = Array.isArray(normalizedShape)
+    this.normalizedShape = Array.isArray(normalizedShape)
       ? normalizedShape.map((extent, i) => expectCount(op, `normalizedShape[${i}]`, extent))
       : [expectCount(op, 'normalizedShape', normalizedShape)];
-    if (this.#row.length === 0) throw new ShapeError(`${op}: normalizedShape must have one axis or more, given []`);
+    if (this.normalizedShape.length === 0)
+      throw new ShapeError(`${op}: normalizedShape must have one axis or more, given []`);
     const where = parameterOptions(op, given);
-    this.weight = affine ? parameter(ones<D>(this.#row, where) as Tensor<D>) : null;
-    this.bias = affine ? parameter(zeros<D>(this.#row, where) as Tensor<D>) : null;
+    this.weight = affine ? parameter(ones<D>(this.normalizedShape, where) as Tensor<D>) : null;
+    this.bias = affine ? parameter(zeros<D>(this.normalizedShape, where) as Tensor<D>) : null;
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
     const { weight, bias } = this;
-    const options = { normalizedShape: this.#row, weight, bias, epsilon: this.#epsilon };
+    const options = { normalizedShape: this.normalizedShape, weight, bias, epsilon: this.epsilon };
     return layerNorm<DType>(input, options) as Tensor<D>;
   }
 }
 
 /** `localResponseNorm`, across neighbouring channels. */
 export class LocalResponseNorm<D extends DType = 'float32'> extends Pointwise<D> {
-  readonly #options: LocalResponseNormOptions;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<LocalResponseNormOptions>;
 
   /**
    * @param size Number of neighbouring channels, >= 1.
@@ -193,10 +196,10 @@ export class LocalResponseNorm<D extends DType = 'float32'> extends Pointwise<D>
       if (given[name] !== undefined) expectFinite(op, name, given[name]);
     }
     expectLayout(op, given.layout);
-    this.#options = { ...given, size };
+    this.options = Object.freeze({ ...given, size });
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return localResponseNorm(input, this.#options);
+    return localResponseNorm(input, this.options);
   }
 }

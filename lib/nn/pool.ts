@@ -20,7 +20,8 @@ import { planTaps } from './windows';
 
 /** A pooling layer with windows of one size. */
 abstract class Pool<D extends DType, O extends AvgPoolOptions> extends Module<D> {
-  protected readonly options: O;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<O>;
   readonly #taps: readonly Taps[];
 
   protected constructor(op: string, known: readonly (keyof O & string)[], options: O) {
@@ -29,7 +30,7 @@ abstract class Pool<D extends DType, O extends AvgPoolOptions> extends Module<D>
     expectLayout(op, given.layout);
     if (given.ceilMode !== undefined) expectBoolean(op, 'ceilMode', given.ceilMode);
     if (given.countIncludePad !== undefined) expectBoolean(op, 'countIncludePad', given.countIncludePad);
-    this.options = given;
+    this.options = Object.freeze(given);
     this.#taps = planTaps(op, given.kernelSize, given, twoAxes, true);
   }
 
@@ -75,20 +76,21 @@ export class AvgPool2d<D extends DType = 'float32'> extends Pool<D, AvgPoolOptio
 
 /** `adaptiveAvgPool2d`: [N, C, H, W] to [N, C, OH, OW] of a fixed size, whatever the input's. */
 export class AdaptiveAvgPool2d<D extends DType = 'float32'> extends Module<D> {
-  readonly #outputSize: PairOption;
-  readonly #options: LayoutOptions;
+  readonly outputSize: PairOption;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<LayoutOptions>;
 
   /** @param outputSize A number or [OH, OW]. @throws ArgumentError. */
   constructor(outputSize: PairOption, options?: LayoutOptions) {
     super();
     expectPair('AdaptiveAvgPool2d', 'outputSize', outputSize, 1, maxWindowNumber);
-    this.#options = expectOptions('AdaptiveAvgPool2d', options, ['layout']);
-    expectLayout('AdaptiveAvgPool2d', this.#options.layout);
-    this.#outputSize = outputSize;
+    this.options = Object.freeze(expectOptions('AdaptiveAvgPool2d', options, ['layout']));
+    expectLayout('AdaptiveAvgPool2d', this.options.layout);
+    this.outputSize = outputSize;
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return adaptiveAvgPool2d(input, this.#outputSize, this.#options);
+    return adaptiveAvgPool2d(input, this.outputSize, this.options);
   }
 
   /** The windows grow with the input: all that can be said of any input is that they may see everything. */
@@ -99,17 +101,18 @@ export class AdaptiveAvgPool2d<D extends DType = 'float32'> extends Module<D> {
 
 /** `globalAvgPool2d`: [N, C, H, W] to [N, C, 1, 1]. */
 export class GlobalAvgPool2d<D extends DType = 'float32'> extends Module<D> {
-  readonly #options: LayoutOptions;
+  /** Of the operation, as they were given. */
+  readonly options: Readonly<LayoutOptions>;
 
   /** @throws ArgumentError. */
   constructor(options?: LayoutOptions) {
     super();
-    this.#options = expectOptions('GlobalAvgPool2d', options, ['layout']);
-    expectLayout('GlobalAvgPool2d', this.#options.layout);
+    this.options = Object.freeze(expectOptions('GlobalAvgPool2d', options, ['layout']));
+    expectLayout('GlobalAvgPool2d', this.options.layout);
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return globalAvgPool2d(input, this.#options);
+    return globalAvgPool2d(input, this.options);
   }
 
   override extendField(field: Field): Field {

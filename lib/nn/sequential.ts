@@ -2,6 +2,7 @@ import type { DType } from '../dtype';
 import { ArgumentError } from '../errors';
 import type { Tensor } from '../tensor';
 import { describe } from '../text';
+import { runChain } from './chain';
 import type { Field } from './field';
 import { expectModule, Module } from './module';
 
@@ -58,13 +59,10 @@ export class Sequential<D extends DType = 'float32'> extends Module<D> {
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    let current = input.reshape(input.shape);
-    for (const [, layer] of this.#layers) {
-      const next = layer.call(current);
-      if (next !== current && !current._watched) current.dispose();
-      current = next;
-    }
-    return current;
+    return runChain(
+      this.#layers.map(([, layer]) => layer),
+      input,
+    );
   }
 
   override extendField(field: Field): Field {
