@@ -49,6 +49,6 @@ export function modelSettings<D extends FloatDType, O extends ModelOptions<D>>(
 }
 
 /** A probability of dropout. @internal */
-export function dropoutOption(op: string, value: number | undefined, usual: number): number {
-  return expectFinite(op, 'dropout', value ?? usual, 0, 1);
+export function dropoutOption(op: string, value: number | undefined, usual: number, name = 'dropout'): number {
+  return expectFinite(op, name, value ?? usual, 0, 1);
 }

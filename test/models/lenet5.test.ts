@@ -40,7 +40,8 @@ describe('lenet5', () => {
   it('takes other numbers of channels and classes, and float64', () => {
     tidy(() => {
       using model = lenet5({ channels: 3, classes: 4, dtype: 'float64' });
-      const logits = model.call(toTensor(new Random('lenet').array([2, 3, 28, 28], 'float64')) as Tensor<'float64'>);
+      const x = toTensor(new Random('lenet').array([2, 3, 28, 28], 'float64'), 'float64');
+      const logits = model.call(x);
       expect([logits.shape, logits.dtype]).toEqual([[2, 4], 'float64']);
     });
   });
