@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { models } from 'receptive/models';
+import { table } from '../lib/report/text';
 import type { CommandLine } from './commandLine';
 import { type Absent, type Contender, netPeers, receptiveNet } from './contenders/contenders';
 import { measureNet, type NetResult } from './nets/measureNet';
@@ -42,7 +43,6 @@ export async function netBench(options: CommandLine, command: string): Promise<b
   } finally {
     progress.stop();
   }
-  const { table } = await import('../examples/lib/text.mjs');
   const head = ['net', 'runtime', 'ms', 'ratio', 'GFLOP/s', 'peak MiB', 'JavaScript'];
   console.log(`${facts.processor}, target ${facts.target}, threads ${threads}, load before ${facts.load.toFixed(1)}\n`);
   console.log(table(head, rows(results), ['left', 'left', 'right', 'right', 'right', 'right', 'right']));

@@ -2,6 +2,7 @@
 // Learned against engineered features: histograms of oriented gradients with a linear support vector machine, and a network that
 // learns its features end to end, on the same images of Fashion-MNIST. Both are computed by receptive.
 import { parseArgs } from 'node:util';
+import { channelStatistics } from 'receptive/data';
 import { compete, type Result, type Settings } from './lib/contest';
 import { engineered, learned } from './lib/methods';
 
@@ -29,10 +30,10 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const { integer } = await import('./lib/commandLine.mjs');
-  const { loadDataset, locateDataset, pixelStatistics } = await import('./lib/dataset.mjs');
-  const { checkWritable } = await import('./lib/outputFile.mjs');
+  const { loadDataset, locateDataset } = await import('./lib/dataset.mjs');
+  const { checkWritable } = await import('#dist/train/outputFile.js');
   const { comparisonTables } = await import('./lib/report/features.mjs');
-  const { count } = await import('./lib/text.mjs');
+  const { count } = await import('#dist/report/text.js');
   const chosenEpochs = integer('epochs', values.epochs, 1, 10_000);
   const seed = integer('seed', values.seed, 0, 2 ** 32 - 1) ?? 1;
   const report = values['no-report'] ? undefined : (values.report ?? 'features-report.html');
@@ -46,7 +47,7 @@ async function main(args: string[]): Promise<void> {
 
   const results: Result[] = [];
   results.push(await compete(await engineered(dataset), settings, console.log));
-  results.push(await compete(learned(dataset, pixelStatistics(train.images), seed), settings, console.log));
+  results.push(await compete(learned(dataset, await channelStatistics(train), seed), settings, console.log));
   const comparison = { description, settings, results, labels: test.labels, trained: train.length };
   console.log(`\n${comparisonTables(comparison)}`);
   if (report !== undefined) {

@@ -2,7 +2,7 @@
 // The training of lenetExplicit.mjs with modules, an optimiser and the tape: the same network, data, settings and first weights.
 import { parseArgs } from 'node:util';
 import { manualSeed } from 'receptive';
-import { DataLoader, normalise } from 'receptive/data';
+import { channelStatistics, DataLoader, normalise } from 'receptive/data';
 import { loadCheckpoint, saveCheckpoint } from 'receptive/io';
 import { Conv2d, Flatten, init, Linear, MaxPool2d, ReLU, Sequential } from 'receptive/nn';
 import { LrScheduler, SGD } from 'receptive/optim';
@@ -67,8 +67,9 @@ async function main(args: string[]): Promise<void> {
   }
   const { integer } = await import('./lib/commandLine.mjs');
   const { classScores, confusionMatrix } = await import('./lib/confusion.mjs');
-  const { loadDataset, locateDataset, pixelStatistics } = await import('./lib/dataset.mjs');
-  const { classTable, count, duration, percent } = await import('./lib/text.mjs');
+  const { loadDataset, locateDataset } = await import('./lib/dataset.mjs');
+  const { count, duration, percent } = await import('#dist/report/text.js');
+  const { classTable } = await import('./lib/text.mjs');
   const epochs = integer('epochs', values.epochs, 1, 10_000) ?? 5;
   const seed = integer('seed', values.seed, 0, 2 ** 32 - 1) ?? 1;
   const stepsPerEpoch = integer('steps', values.steps, 1, 1e9);
@@ -76,7 +77,7 @@ async function main(args: string[]): Promise<void> {
   const dataset = await loadDataset(locateDataset({ directory: values.data, subset: values.subset }));
   const { train, test } = dataset;
   console.log(`${dataset.description}: ${count(train.length)} training, ${count(test.length)} test images`);
-  const { mean, std } = pixelStatistics(train.images);
+  const { mean, std } = await channelStatistics(train);
   const transform = normalise(mean, std);
   const loader = new DataLoader(train, { batchSize: 32, shuffle: true, seed, transform });
 

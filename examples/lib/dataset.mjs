@@ -83,19 +83,3 @@ async function loadSplit(directory, split) {
   if (dataset.length === 0) throw new DataFileError(`${directory}: the ${split} split holds no images`);
   return dataset;
 }
-
-/**
- * Mean and standard deviation of the pixels, scaled to 0 … 1. Exact: a histogram of 256 integers, summed without rounding.
- * @param {Uint8Array} pixels
- * @returns {{ mean: number, std: number }}
- */
-export function pixelStatistics(pixels) {
-  const histogram = new Float64Array(256);
-  for (const value of pixels) histogram[value]++;
-  const sum = histogram.reduce((total, n, value) => total + n * value, 0);
-  const squares = histogram.reduce((total, n, value) => total + n * value * value, 0);
-  const mean = sum / pixels.length;
-  const variance = squares / pixels.length - mean * mean;
-  // A data set of one colour has no scale; 1 keeps the normalised pixels finite.
-  return { mean: mean / 255, std: variance > 0 ? Math.sqrt(variance) / 255 : 1 };
-}

@@ -1,6 +1,6 @@
 // The two sides of the comparison: engineered features with a linear classifier, and features that are learned with it.
 import { hingeLoss, manualSeed, mul, oneHot, type Tensor, tidy } from 'receptive';
-import { fashionMnistClasses, type MemoryDataset, normalise } from 'receptive/data';
+import { type ChannelStatistics, fashionMnistClasses, type MemoryDataset, normalise } from 'receptive/data';
 import {
   BatchNorm2d,
   Conv2d,
@@ -83,7 +83,7 @@ export function smallNetwork(seed: number): Module {
 }
 
 /** A network that learns its features. `pixels`: mean and standard deviation of the training images. */
-export function learned({ train, test }: Images, pixels: { mean: number; std: number }, seed: number): Method {
+export function learned({ train, test }: Images, pixels: ChannelStatistics, seed: number): Method {
   const candidates = [0.005, 0.01, 0.02].map((learningRate) => ({
     text: `learning rate ${learningRate}`,
     train,

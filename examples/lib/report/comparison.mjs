@@ -1,9 +1,9 @@
 /** The report of the comparison of engineered and learned features: one self-contained page. */
-import { writeOutput } from '../outputFile.mjs';
-import { count, duration, percent, plural } from '../text.mjs';
+import { facts, figure, page, section, table } from '#dist/report/html.js';
+import { renderChart } from '#dist/report/render.js';
+import { count, duration, percent, plural } from '#dist/report/text.js';
+import { writeOutput } from '#dist/train/outputFile.js';
 import { accuracyByClass, classHead, classRows, METHOD_HEAD, methodRows } from './features.mjs';
-import { facts, figure, page, section, table } from './html.mjs';
-import { renderChart } from './render.mjs';
 
 /** @typedef {import('./features.mjs').Comparison} Comparison */
 

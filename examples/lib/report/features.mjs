@@ -1,6 +1,7 @@
 /** The figures of the comparison of engineered and learned features, as rows of tables for the console and the report. */
+
+import { count, duration, percent, table } from '#dist/report/text.js';
 import { classScores, confusionMatrix } from '../confusion.mjs';
-import { count, duration, percent, table } from '../text.mjs';
 
 /**
  * @typedef {object} Comparison

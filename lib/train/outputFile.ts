@@ -1,43 +1,36 @@
 import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { ReceptiveError } from '../errors';
 
 /** A file that cannot be written; the message names it. */
-export class OutputFileError extends Error {
-  /**
-   * @param {string} file
-   * @param {string} problem
-   * @param {unknown} [cause]
-   */
-  constructor(file, problem, cause) {
+export class OutputFileError extends ReceptiveError {
+  override name = 'OutputFileError';
+
+  constructor(file: string, problem: string, cause?: unknown) {
     super(`${file}: cannot be written (${problem})`, cause === undefined ? undefined : { cause });
-    this.name = 'OutputFileError';
   }
 }
 
 /**
  * Checks before the work what is needed after it: a directory that can be written to, and no directory of the file's own
  * name.
- * @param {string} file
- * @throws {OutputFileError}
+ *
+ * @throws OutputFileError.
  */
-export function checkWritable(file) {
+export function checkWritable(file: string): void {
   try {
     accessSync(dirname(file), constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new OutputFileError(file, /** @type {Error} */ (error).message, error);
+    throw new OutputFileError(file, (error as Error).message, error);
   }
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new OutputFileError(file, 'it is a directory');
 }
 
-/**
- * @param {string} file
- * @param {string} text
- * @throws {OutputFileError}
- */
-export function writeOutput(file, text) {
+/** @throws OutputFileError when it cannot be written. */
+export function writeOutput(file: string, text: string): void {
   try {
     writeFileSync(file, text);
   } catch (error) {
-    throw new OutputFileError(file, /** @type {Error} */ (error).message, error);
+    throw new OutputFileError(file, (error as Error).message, error);
   }
 }
