@@ -34,6 +34,7 @@ endif()
 
 add_library(receptive MODULE
   native/addon/addon.cpp
+  native/addon/collectives.cpp
   native/addon/dispatch.cpp
   native/addon/environment.cpp
   native/addon/errors.cpp

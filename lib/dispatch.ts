@@ -150,6 +150,15 @@ export function needsOf(
   return { workspaceBytes: numbers[0], packedBytes: numbers[1] };
 }
 
+/** @throws GraphError for a tensor that requires grad, while operations are recorded. */
+export function expectWritable(name: string, output: AnyTensor): void {
+  if (!mode.recording || !output._requiresGrad) return;
+  throw new GraphError(
+    `${name}: a tensor that requires grad (${output.dtype} ${shapeText(output.shape)}) may be written in place only ` +
+      'within noGrad()',
+  );
+}
+
 /**
  * Runs an op that overwrites `outputs`, on their device.
  *
@@ -163,14 +172,7 @@ export function runInPlace(
   attrs?: Attributes,
   name: string = opName(op),
 ): void {
-  for (let i = 0; mode.recording && i < outputs.length; i++) {
-    if (outputs[i]._requiresGrad) {
-      throw new GraphError(
-        `${name}: a tensor that requires grad (${outputs[i].dtype} ${shapeText(outputs[i].shape)}) may be written in ` +
-          'place only within noGrad()',
-      );
-    }
-  }
+  for (let i = 0; mode.recording && i < outputs.length; i++) expectWritable(name, outputs[i]);
   const device = outputs[0]._device;
   let at = begin(op, device, inputs, outputs.length);
   for (let i = 0; i < outputs.length; i++) {

@@ -6,10 +6,12 @@ export interface Environment {
   readonly addon: string | undefined;
   /** Default device: `cpu`, `cuda`, `cuda:1` or `auto`. */
   readonly device: string | undefined;
+  /** Path of Open MPI's library. */
+  readonly mpiLibrary: string | undefined;
 }
 
 /**
- * Reads RECEPTIVE_ADDON and RECEPTIVE_DEVICE. An empty variable counts as not set. Whether the device is available is found out
+ * Reads RECEPTIVE_ADDON, RECEPTIVE_DEVICE and RECEPTIVE_MPI_LIBRARY. An empty variable counts as not set. Whether the device is available is found out
  * when the first tensor is made on it.
  *
  * @throws ArgumentError naming the variable, its value and what is allowed.
@@ -21,5 +23,9 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
       `environment variable RECEPTIVE_DEVICE must be 'cpu', 'cuda', 'cuda:<number>' or 'auto', given '${device}'`,
     );
   }
-  return { addon: variables.RECEPTIVE_ADDON || undefined, device };
+  return {
+    addon: variables.RECEPTIVE_ADDON || undefined,
+    device,
+    mpiLibrary: variables.RECEPTIVE_MPI_LIBRARY || undefined,
+  };
 }

@@ -58,6 +58,14 @@ export class IndexError extends ReceptiveError {
 }
 
 /**
+ * Processes that work together lost each other: one has ended, takes too long or does something else in its turn. What they
+ * were doing has no result, and only new processes can go on.
+ */
+export class CommunicationError extends ReceptiveError {
+  override readonly code: string = 'ERR_COMMUNICATION';
+}
+
+/**
  * The tape cannot do what is asked: a graph that was used up or never recorded, or a saved tensor that was written in
  * place.
  */
@@ -86,6 +94,7 @@ export const errorClasses: Readonly<Record<string, ErrorClass>> = {
   ERR_ARGUMENT: ArgumentError,
   ERR_GRAPH: GraphError,
   ERR_INDEX: IndexError,
+  ERR_COMMUNICATION: CommunicationError,
   ERR_ADDON: AddonError,
 };
 

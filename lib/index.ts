@@ -1,5 +1,6 @@
 // The public API. What is not exported here or from a subpath is internal.
 export {
+  type BackwardOptions,
   checkpoint,
   customGradient,
   type GradientsOptions,
@@ -35,6 +36,7 @@ export type { DType, FloatDType, TypedArrayOf } from './dtype';
 export {
   AddonError,
   ArgumentError,
+  CommunicationError,
   DeviceError,
   DeviceLostError,
   DisposedError,

@@ -27,6 +27,14 @@ export interface NativeAddon {
   getNumThreads(): number;
   setNumThreads(threads: number): void;
   takeEvents(token: number): readonly NativeEvent[];
+  /** Milliseconds of patience; `launched`: whether a launcher has started this process with others. */
+  openCommunicator(library: string, launched: boolean, patience: number): Promise<void>;
+  communicatorPlace(): { readonly rank: number; readonly size: number };
+  /** Slots and generations in turn. */
+  allReduceSum(tensors: Uint32Array): Promise<void>;
+  broadcast(tensors: Uint32Array, root: number): Promise<void>;
+  barrier(): Promise<void>;
+  closeCommunicator(): Promise<void>;
   setErrorClasses(classes: Readonly<Record<string, new (message: string) => Error>>): void;
 }
 

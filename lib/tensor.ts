@@ -301,12 +301,12 @@ export class Tensor<D extends DType = 'float32'> {
    * graph behind it. The gradients live until `dispose()`, beyond every `tidy()`; a leaf that was disposed gets none.
    *
    * @param gradient Gradient of this tensor, same shape, dtype and device; 1 if left out, for a tensor of one element.
-   * @param options `retainGraph`: keep the graph, so that backward may be called again; false if left out.
+   * @param options `retainGraph`, `onGradient`: see `BackwardOptions`.
    * @throws GraphError when the tensor depends on none that requires grad, when the graph was freed by an earlier call, or
    *   when something saved for it was written in place since; ShapeError without gradient for more than one element; and
    *   as the operations' gradients do.
    */
-  backward(gradient?: Tensor<D>, options?: { readonly retainGraph?: boolean }): void {
+  backward(gradient?: Tensor<D>, options?: tape.BackwardOptions): void {
     tape.backward(this as AnyTensor, gradient as AnyTensor | undefined, options);
   }
 

@@ -69,7 +69,7 @@ function clangTidy() {
   if (!existsSync(join(root, 'build', 'compile_commands.json'))) {
     return { ok: false, output: 'there is no build/compile_commands.json: npm run build:native writes it\n' };
   }
-  const files = cppFiles().filter((file) => /^native\/(core|cpu|addon|no_cuda)\/\w+\.cpp$/.test(file));
+  const files = cppFiles().filter((file) => /^native\/(core|cpu|addon|mpi|no_cuda)\/\w+\.cpp$/.test(file));
   return run('clang-tidy', ['-p', 'build', '--quiet', ...files]);
 }
 

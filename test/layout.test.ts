@@ -58,7 +58,7 @@ describe('op families', () => {
 });
 
 describe('native sources', () => {
-  const rooms = ['core', 'ops', 'cpu', 'no_cuda', 'addon'];
+  const rooms = ['core', 'ops', 'cpu', 'mpi', 'no_cuda', 'addon'];
   const sources = rooms.flatMap((room) => filesUnder(`native/${room}`, /\.(h|cpp)$/));
   const byName = new Map(sources.map((path) => [path.split('/').at(-1), path]));
 
@@ -77,6 +77,7 @@ describe('native sources', () => {
     // The executor's contract: each backend has files of these names, and the include path of its build selects them.
     ops: ['core', 'cpu'],
     cpu: ['core', 'ops'],
+    mpi: ['core'],
     no_cuda: ['core'],
     addon: ['core'],
   };

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A file that cannot be written; the message names it. */
@@ -27,4 +27,17 @@ export function checkWritable(file) {
     throw new OutputFileError(file, /** @type {Error} */ (error).message, error);
   }
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw new OutputFileError(file, 'it is a directory');
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ * @throws {OutputFileError}
+ */
+export function writeOutput(file, text) {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new OutputFileError(file, /** @type {Error} */ (error).message, error);
+  }
 }

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { expectInteger, expectPlainOptions } from '../checkValues';
 import { tensor } from '../creation';
+import type { SampleRange } from '../random';
+import { type Share, shareOf } from '../shares';
 import type { Tensor } from '../tensor';
 import { type BatchDType, BatchMaker, type HostBatch } from './batchMaker';
 import { type BatchSource, MainThreadSource, WorkerSource } from './batchSources';
@@ -8,6 +10,9 @@ import type { Dataset, DatasetSpec } from './dataset';
 import { type DataLoaderOptions, deviceOf, type LoaderSettings, maxWord, readLoaderOptions } from './loaderOptions';
 import { epochOrder } from './random';
 import { buildStep, type StepSpec } from './transforms/transform';
+
+/** What a batch is of its epoch. @internal */
+export type BatchPlace = Pick<Batch, 'indices' | 'epoch' | 'index' | 'samples'>;
 
 /** Samples as tensors. Whoever gets a batch disposes it. */
 export class Batch<D extends BatchDType = 'float32'> {
@@ -20,14 +25,22 @@ export class Batch<D extends BatchDType = 'float32'> {
   readonly epoch: number;
   /** The batch's place within its epoch, from 0. */
   readonly index: number;
+  /** Which samples of the whole batch these are, for `withSampleRange()`: all of them, unless the loader has a shard. */
+  readonly samples: SampleRange;
 
   /** @internal */
-  constructor(images: Tensor<D>, labels: Tensor<'int32'>, indices: Uint32Array, epoch: number, index: number) {
+  constructor(images: Tensor<D>, labels: Tensor<'int32'>, place: BatchPlace) {
     this.images = images;
     this.labels = labels;
-    this.indices = indices;
-    this.epoch = epoch;
-    this.index = index;
+    this.indices = place.indices;
+    this.epoch = place.epoch;
+    this.index = place.index;
+    this.samples = place.samples;
+  }
+
+  /** The part of the whole batch's samples that are in this one: 1, unless the loader has a shard. */
+  get share(): number {
+    return this.indices.length / this.samples.total;
   }
 
   /** Disposes `images` and `labels`. */
@@ -71,16 +84,17 @@ export class Batch<D extends BatchDType = 'float32'> {
  * a worker: the loop throws it when it comes to that batch. Whoever calls `next()` without a loop calls `return()` at the end;
  * while nobody waits for a batch, workers do not keep the process alive.
  *
- * **Shards.** Part k of n takes the samples k, k + n, … of an epoch's order: the batches b of all parts are together the batch b
- * of size n * batchSize. With `dropLast` all parts have equally many batches.
+ * **Shards.** The batches b of all n parts are together, one after another, the batch b of size n * batchSize; a last one with
+ * fewer samples, N, is divided so that part k has those from floor(k N / n) on. With `dropLast` all parts have equally many
+ * batches; without, a part may have one batch fewer than `wholeLength`, since the last one has no sample for it.
  */
 export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterable<Batch<D>> {
   readonly dataset: Dataset;
   /** Batches per epoch. */
   readonly length: number;
+  /** Batches per epoch of all shards together; the same as `length` without shards. */
+  readonly wholeLength: number;
   readonly #settings: LoaderSettings;
-  /** Samples per epoch that this loader visits. */
-  readonly #samples: number;
   #nextEpoch = 0;
 
   /** @throws ArgumentError; DeviceError. */
@@ -89,13 +103,10 @@ export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterab
     const { batchSize, dropLast, shard } = settings;
     this.#settings = settings;
     this.dataset = dataset;
-    if (dropLast) {
-      this.length = Math.floor(Math.floor(dataset.length / shard.count) / batchSize);
-      this.#samples = this.length * batchSize;
-    } else {
-      this.#samples = Math.ceil(Math.max(dataset.length - shard.index, 0) / shard.count);
-      this.length = Math.ceil(this.#samples / batchSize);
-    }
+    const batches = dataset.length / (batchSize * shard.count);
+    this.wholeLength = dropLast ? Math.floor(batches) : Math.ceil(batches);
+    const { begin, end } = this.#place(Math.max(this.wholeLength - 1, 0));
+    this.length = begin < end ? this.wholeLength : Math.max(this.wholeLength - 1, 0);
   }
 
   /** The next epoch: 0 for the first loop over the loader itself, then 1 and so on. */
@@ -130,7 +141,7 @@ export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterab
       let next = startBatch;
       const startUpTo = (end: number): void => {
         for (; next < Math.min(end, this.length); next++) {
-          const batch = source.make({ epoch, indices: this.#indices(order, next) });
+          const batch = source.make({ epoch, indices: this.#samples(order, next).indices });
           // One that fails is reported when its turn comes.
           batch.catch(() => {});
           ahead.push(batch);
@@ -140,20 +151,26 @@ export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterab
         startUpTo(index + Math.max(prefetch, 1));
         const host = await source.wait(ahead.shift() as Promise<HostBatch>);
         startUpTo(index + 1 + prefetch);
-        yield this.#batch(host, this.#indices(order, index), epoch, index);
+        yield this.#batch(host, { ...this.#samples(order, index), epoch, index });
       }
     } finally {
       await source.end();
     }
   }
 
-  /** The samples of a batch. */
-  #indices(order: Uint32Array, batch: number): Uint32Array {
+  /** Of the whole batch of all shards, the samples from `first`, and of those this shard's from `begin` to `end` - 1. */
+  #place(batch: number): Share & { first: number; total: number } {
     const { batchSize, shard } = this.#settings;
-    const begin = batch * batchSize;
-    const indices = new Uint32Array(Math.min(batchSize, this.#samples - begin));
-    for (let i = 0; i < indices.length; i++) indices[i] = order[shard.index + (begin + i) * shard.count];
-    return indices;
+    const size = batchSize * shard.count;
+    const first = batch * size;
+    const total = Math.min(size, this.dataset.length - first);
+    return { first, total, ...shareOf(total, shard.index, shard.count) };
+  }
+
+  /** The samples of a batch. */
+  #samples(order: Uint32Array, batch: number): { indices: Uint32Array; samples: SampleRange } {
+    const { first, total, begin, end } = this.#place(batch);
+    return { indices: order.slice(first + begin, first + end), samples: { first: begin, total } };
   }
 
   #openSource(): BatchSource {
@@ -172,11 +189,11 @@ export class DataLoader<D extends BatchDType = 'float32'> implements AsyncIterab
     });
   }
 
-  #batch(host: HostBatch, indices: Uint32Array, epoch: number, index: number): Batch<D> {
+  #batch(host: HostBatch, place: BatchPlace): Batch<D> {
     const device = deviceOf(this.#settings);
     const images = tensor(host.images, { shape: host.shape, device }) as Tensor<D>;
     try {
-      return new Batch(images, tensor(host.labels, { device }), indices, epoch, index);
+      return new Batch(images, tensor(host.labels, { device }), place);
     } catch (error) {
       images.dispose();
       throw error;

@@ -28,7 +28,7 @@ export interface DataLoaderOptions<D extends BatchDType = BatchDType> {
   prefetch?: number;
   /** Threads that prepare batches; 0, the main thread between other events, if left out. */
   workers?: number;
-  /** Only the part `index` of `count` equal parts of each epoch, for training in several processes. */
+  /** Only the part `index` of `count` equal parts of each batch, for training in several processes; `batchSize` is of a part. */
   shard?: { readonly index: number; readonly count: number };
 }
 

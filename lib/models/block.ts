@@ -8,13 +8,14 @@ import type { Tensor } from '../tensor';
  * states, whatever containers compute here.
  */
 export class Block<D extends DType> extends Module<D> {
-  readonly #body: Module<D>;
+  /** What computes. */
+  readonly body: Module<D>;
   readonly #parts: readonly [name: string, module: Module<D>][];
 
   /** @param parts All modules of `body` that have parameters, buffers or a training mode. */
   constructor(body: Module<D>, parts: Readonly<Record<string, Module<D>>>) {
     super();
-    this.#body = body;
+    this.body = body;
     this.#parts = Object.entries(parts);
   }
 
@@ -23,10 +24,10 @@ export class Block<D extends DType> extends Module<D> {
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return this.#body.call(input);
+    return this.body.call(input);
   }
 
   override extendField(field: Field): Field {
-    return this.#body.extendField(field);
+    return this.body.extendField(field);
   }
 }

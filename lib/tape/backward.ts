@@ -29,16 +29,31 @@ function startOf(op: string, tensor: AnyTensor, gradient: AnyTensor | undefined)
   return detach(gradient);
 }
 
+/** Options of `Tensor.backward`. */
+export interface BackwardOptions {
+  /** Keep the graph, so that backward may be called again; false if left out. */
+  readonly retainGraph?: boolean;
+  /**
+   * Called during the walk for each leaf, as soon as its `grad` has all that this call adds to it: last layers first. So work
+   * on a gradient can be started while the others are computed. If backward() fails later on, it does so with these
+   * gradients changed already.
+   */
+  readonly onGradient?: (leaf: AnyTensor) => void;
+}
+
 /** `Tensor.backward`. @internal */
 export function backward(
   tensor: AnyTensor,
   gradient: AnyTensor | undefined,
-  options: { readonly retainGraph?: boolean } | undefined,
+  options: BackwardOptions | undefined,
 ): void {
   tensor._expectAlive('backward');
-  const { retainGraph = false } = expectOptions('backward', options, ['retainGraph']);
+  const { retainGraph = false, onGradient = null } = expectOptions('backward', options, ['retainGraph', 'onGradient']);
   expectBoolean('backward', 'retainGraph', retainGraph);
-  walkToLeaves(tensor, startOf('backward', tensor, gradient), { retainGraph, createGraph: false });
+  if (onGradient !== null && typeof onGradient !== 'function') {
+    throw new ArgumentError(`backward: onGradient must be a function, given ${describe(onGradient)}`);
+  }
+  walkToLeaves(tensor, startOf('backward', tensor, gradient), { retainGraph, createGraph: false }, onGradient);
 }
 
 /** Options of `gradients`. */

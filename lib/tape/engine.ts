@@ -16,6 +16,9 @@ export interface WalkOptions {
   readonly createGraph: boolean;
 }
 
+/** Told of a leaf whose gradient is complete. @internal */
+export type LeafListener = (leaf: AnyTensor) => void;
+
 /** Gradients by where they arrived: leaves, or the edges asked for. */
 type Results = Map<Edge, AnyTensor>;
 
@@ -25,6 +28,36 @@ interface Goals {
   readonly targets: ReadonlySet<Edge> | null;
   /** The nodes from which a target is reached; all if null. */
   readonly useful: ReadonlySet<GraphNode> | null;
+  /** Takes the gradient of a leaf as soon as it is complete; null: `results` has them all at the end. */
+  readonly leaves: Leaves | null;
+}
+
+/** Each once. */
+function leavesOf(edges: readonly Edge[]): AnyTensor[] {
+  return [...new Set(edges)].filter((edge): edge is AnyTensor => edge !== null && !(edge instanceof Source));
+}
+
+/** Leaves by how many nodes, of those that are still to come, may add to their gradients. */
+class Leaves {
+  private readonly counts = new Map<AnyTensor, number>();
+
+  constructor(
+    root: Edge,
+    private readonly complete: (leaf: AnyTensor, results: Results) => void,
+  ) {
+    for (const { edges } of nodesBehind(root, 0)) {
+      for (const leaf of leavesOf(edges)) this.counts.set(leaf, (this.counts.get(leaf) ?? 0) + 1);
+    }
+  }
+
+  /** The node that had these edges has had its turn. */
+  passed(edges: readonly Edge[], results: Results): void {
+    for (const leaf of leavesOf(edges)) {
+      const count = (this.counts.get(leaf) as number) - 1;
+      this.counts.set(leaf, count);
+      if (count === 0 && results.has(leaf)) this.complete(leaf, results);
+    }
+  }
 }
 
 class Walk {
@@ -114,6 +147,7 @@ class Walk {
     }
     // Last: the nodes before this one may have no other user than it and what has just arrived at them.
     if (!this.options.retainGraph) node.free(true);
+    this.goals.leaves?.passed(edges, this.results);
   }
 
   /** After a failure: whatever is on its way. */
@@ -186,8 +220,8 @@ function differentiate(
   return results;
 }
 
-/** The nodes from number `first` on, behind `root`, from which a target is reached. */
-function usefulNodes(root: Edge, targets: ReadonlySet<Edge>, first: number): Set<GraphNode> {
+/** The nodes from number `first` on, behind `root`. */
+function nodesBehind(root: Edge, first: number): Set<GraphNode> {
   const found = new Set<GraphNode>();
   const open: Edge[] = [root];
   for (const edge of open) {
@@ -195,8 +229,13 @@ function usefulNodes(root: Edge, targets: ReadonlySet<Edge>, first: number): Set
     found.add(edge.node);
     open.push(...edge.node.edges);
   }
+  return found;
+}
+
+/** Those of them from which a target is reached. */
+function usefulNodes(root: Edge, targets: ReadonlySet<Edge>, first: number): Set<GraphNode> {
   const useful = new Set<GraphNode>();
-  for (const node of [...found].sort((a, b) => a.id - b.id)) {
+  for (const node of [...nodesBehind(root, first)].sort((a, b) => a.id - b.id)) {
     const leads = node.edges.some((edge) => targets.has(edge) || (edge instanceof Source && useful.has(edge.node)));
     if (leads || node.freed) useful.add(node); // one that was used up says so when its turn comes
   }
@@ -251,11 +290,29 @@ function deposit(tensor: AnyTensor, gradient: AnyTensor, createGraph: boolean): 
   tensor._grad = keep(sumOf(before, gradient, createGraph));
 }
 
-/** Backward from `root` into the `.grad` of every leaf. Takes over `gradient`. @internal */
-export function walkToLeaves(root: AnyTensor, gradient: AnyTensor, options: WalkOptions): void {
+/**
+ * Backward from `root` into the `.grad` of every leaf. Takes over `gradient`. A listener is told of each leaf when its `.grad`
+ * has what this call adds, while the walk goes on; without one, leaves get all or, after a failure, nothing.
+ *
+ * @internal
+ */
+export function walkToLeaves(
+  root: AnyTensor,
+  gradient: AnyTensor,
+  options: WalkOptions,
+  listener: LeafListener | null,
+): void {
   const from = rootOf('backward', root, gradient);
-  const results = walk('backward', from, gradient, options, { targets: null, useful: null });
-  for (const [tensor, value] of results) deposit(tensor as AnyTensor, value, options.createGraph);
+  const complete = (leaf: AnyTensor, found: Results): void => {
+    const value = found.get(leaf) as AnyTensor;
+    found.delete(leaf);
+    deposit(leaf, value, options.createGraph);
+    if (!leaf.disposed) listener?.(leaf);
+  };
+  const leaves = listener === null ? null : new Leaves(from, complete);
+  const results = walk('backward', from, gradient, options, { targets: null, useful: null, leaves });
+  // With a listener: those behind a node that had no turn, since no gradient came to it.
+  for (const leaf of [...results.keys()]) complete(leaf as AnyTensor, results);
 }
 
 /** Backward from `root` to `targets`, which are different ones. Takes over `gradient`. @internal */
@@ -269,7 +326,7 @@ export function walkToTargets(
   const from = rootOf(op, root, gradient);
   const edges = targets.map(edgeOf);
   const set = new Set(edges);
-  const results = walk(op, from, gradient, options, { targets: set, useful: usefulNodes(from, set, 0) });
+  const results = walk(op, from, gradient, options, { targets: set, useful: usefulNodes(from, set, 0), leaves: null });
   const missing = edges.findIndex((edge) => !results.has(edge));
   if (missing >= 0) {
     for (const value of results.values()) value.dispose();
@@ -296,7 +353,7 @@ export function walkPiece(
 ): (AnyTensor | null)[] {
   const from = rootOf('backward', root, gradient);
   const targets = new Set(edges.filter((edge) => edge !== null));
-  const goals = { targets, useful: usefulNodes(from, targets, first) };
+  const goals = { targets, useful: usefulNodes(from, targets, first), leaves: null };
   const results = walk('backward', from, gradient, { retainGraph: false, createGraph: false }, goals);
   return edges.map((edge) => results.get(edge) ?? null);
 }

@@ -128,6 +128,7 @@ Napi::Object fill_exports(Napi::Env env, Napi::Object exports) {
   exports.Set("words", environment->words(env));
   exports.Set("numbers", environment->numbers(env));
   export_tables(env, exports, *environment);
+  export_collectives(env, exports, *environment);
   return exports;
 }
 

@@ -69,6 +69,7 @@ void Environment::read_inputs(const OpEntry& op, std::uint32_t device) {
                   text_of(op.name, ": input ", i, " is on ", runtime_->device(handle->device).info().id,
                           ", the op runs on ", runtime_->device(device).info().id));
     }
+    if (handle->block->inTransit) expect_at_rest(*handle->block, op.name, "input ", std::to_string(i));
     task_.inputs[i] = handle->block;
     task_.call.inputs[i] = handle->view;
   }
@@ -96,6 +97,7 @@ std::uint32_t Environment::read_outputs(const OpEntry& op, std::uint32_t device)
     if (handle == nullptr) throw Error(ErrorCode::disposed, text_of(op.name, ": output ", i, " was disposed"));
     if (handle->device != device)
       throw Error(ErrorCode::device, text_of(op.name, ": output ", i, " is on another device"));
+    if (handle->block->inTransit) expect_at_rest(*handle->block, op.name, "output ", std::to_string(i));
     task_.outputs[i] = handle->block;
     task_.call.outputs[i] = handle->view;
   }

@@ -52,15 +52,19 @@ Environment::Environment(Napi::Env env)
 
 Environment::~Environment() {
   stop();
+  waiting_.clear();
   handles_.for_each([this](HandleId, Handle& handle) {
     if (--handle.block->references == 0) devices_[handle.device].stream->give(handle.block);
   });
 }
 
+// In this order: the communicator's thread waits for the streams, and must not take what they leave for results.
 void Environment::stop() noexcept {
+  if (communicator_ != nullptr) communicator_->abandon();
   for (auto& device : devices_) {
     if (device.stream != nullptr) device.stream->cancel();
   }
+  communicator_.reset();
   waiting_.stop();
 }
 
@@ -86,6 +90,13 @@ Handle& Environment::expect(HandleId id, const char* function) {
   Handle* handle = handles_.find(id);
   if (handle == nullptr) throw Error(ErrorCode::disposed, text_of(function, ": the tensor was disposed"));
   return *handle;
+}
+
+void Environment::expect_at_rest(const Block& block, const char* function, const char* role, const std::string& which) {
+  if (!block.inTransit) return;
+  throw Error(ErrorCode::argument,
+              text_of(function, ": ", role, which,
+                      " is in the hands of a collective operation; await the promise of that first"));
 }
 
 // Room in the handle table has been made, so that this cannot fail after memory was taken.
@@ -150,12 +161,16 @@ void Environment::release(HandleId id) {
   Handle* handle = handles_.find(id);
   if (handle == nullptr) return;
   Block* block = handle->block;
-  PerDevice& device = devices_[handle->device];
+  const std::uint32_t number = handle->device;
   handles_.remove(id);
-  --device.tensors;
+  --devices_[number].tensors;
+  unreference(block, number);
+}
+
+void Environment::unreference(Block* block, std::uint32_t device) {
   if (--block->references > 0) return;
   memory_ -= block->bytes;
-  device.stream->give(block);
+  devices_[device].stream->give(block);
   report_memory();
 }
 
@@ -178,6 +193,7 @@ void* Environment::expect_buffer(const Handle& handle, napi_value buffer, const 
 
 napi_value Environment::read(HandleId id, napi_value buffer) {
   const Handle& handle = expect(id, "read");
+  expect_at_rest(*handle.block, "read", "the tensor", "");
   void* target = expect_buffer(handle, buffer, "read");
   Stream& source = stream(handle.device);
   return waiting_.promise(buffer, [&](Completion* completion) {
@@ -187,6 +203,7 @@ napi_value Environment::read(HandleId id, napi_value buffer) {
 
 void Environment::read_now(HandleId id, napi_value buffer) {
   const Handle& handle = expect(id, "readSync");
+  expect_at_rest(*handle.block, "readSync", "the tensor", "");
   void* target = expect_buffer(handle, buffer, "readSync");
   const FailurePointer failure =
       stream(handle.device).read_now(handle.view, handle.block, target, view_bytes(handle.view));

@@ -4,11 +4,14 @@
 
 #include <napi.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "../core/call_buffer.h"
+#include "../core/communicator.h"
 #include "../core/handles.h"
 #include "../core/profile.h"
 #include "../core/runtime.h"
@@ -36,6 +39,13 @@ class Environment {
   std::uint64_t version(HandleId id);
   napi_value synchronize(std::uint32_t device);
   void synchronize_now(std::uint32_t device);
+
+  // Promises. The first opens the communicator, the others are for one that is open. `ids` are tensors.
+  napi_value open_communicator(std::string library, bool launched, std::chrono::milliseconds patience);
+  napi_value close_communicator();
+  napi_value collective(Collective::Kind kind, const std::vector<HandleId>& ids, int root);
+  // Of the open one. Throws Error when there is none.
+  const Communicator& communicator() const;
 
   Runtime& runtime() { return *runtime_; }
   ProfileLog& profile() { return profile_; }
@@ -77,10 +87,18 @@ class Environment {
   void read_attributes(const OpInfo& op, std::uint32_t at);
   void run_call(Stream& stream, std::uint32_t device);
 
+  // collectives.cpp
+  struct Transit;
+  napi_value submit(Collective collective, std::unique_ptr<Held> held);
+  void add_part(Collective& collective, const Handle& handle, const char* function);
+
   Stream& stream(std::uint32_t device);
   Handle& expect(HandleId id, const char* function);
+  // Throws Error(argument) while a collective has the block.
+  static void expect_at_rest(const Block& block, const char* function, const char* role, const std::string& which);
   void* expect_buffer(const Handle& handle, napi_value buffer, const char* function) const;
   void add_handle(std::uint32_t word, const View& view, Block* block, std::uint32_t device);
+  void unreference(Block* block, std::uint32_t device);
   void report_memory();
 
   const napi_env env_;
@@ -92,6 +110,8 @@ class Environment {
   std::vector<PerDevice> devices_;
   Shared<std::uint32_t> words_;
   Shared<double> numbers_;
+  std::unique_ptr<Communicator> communicator_;
+  bool isOpen_ = false;
   OpTask task_;                      // of the call in work
   std::int64_t memory_ = 0;          // bytes in this environment's handles
   std::int64_t memoryReported_ = 0;  // of which V8 knows

@@ -1,9 +1,9 @@
 #include "tables.h"
 
-#include <cmath>
 #include <utility>
 
 #include "call_reader.h"
+#include "functions.h"
 
 namespace receptive {
 
@@ -102,15 +102,6 @@ Napi::Value event_table(Napi::Env env, const std::vector<ProfileEvent>& events) 
   return table;
 }
 
-// A whole number in [low, high] as the argument at `index`.
-std::int64_t integer_argument(const Napi::CallbackInfo& info, std::size_t index, const char* what, double low,
-                              double high) {
-  const double value = info[index].IsNumber() ? info[index].As<Napi::Number>().DoubleValue() : std::nan("");
-  if (value >= low && value <= high && value == std::floor(value)) return static_cast<std::int64_t>(value);
-  throw Error(ErrorCode::argument, text_of(what, " must be an integer from ", static_cast<std::int64_t>(low), " to ",
-                                           static_cast<std::int64_t>(high)));
-}
-
 Device& device_argument(const Napi::CallbackInfo& info, Environment& environment) {
   return environment.device(static_cast<std::uint32_t>(integer_argument(info, 0, "device", 0, 0xffffffffu)));
 }
@@ -125,19 +116,6 @@ Napi::Value memory_stats(const Napi::CallbackInfo& info, Environment& environmen
   row["limitBytes"] = static_cast<double>(stats.limit);
   row["tensors"] = static_cast<double>(environment.live_tensors(number));
   return row;
-}
-
-// A function of the module whose body gets the arguments and the environment.
-template <class F>
-void define(Napi::Env env, Napi::Object exports, Environment& environment, const char* name, F body) {
-  exports.Set(name, Napi::Function::New(
-                        env,
-                        [body, &environment](const Napi::CallbackInfo& info) {
-                          const napi_value result = guard(info.Env(), environment.errors(),
-                                                          [&]() -> napi_value { return body(info, environment); });
-                          return Napi::Value(info.Env(), result);
-                        },
-                        name));
 }
 
 }  // namespace

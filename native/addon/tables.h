@@ -1,4 +1,4 @@
-// The part of the module that is asked rarely: schemas, devices, memory, threads, profiles.
+// The part of the module that is asked rarely: schemas, devices, memory, threads, profiles, communicators.
 #pragma once
 
 #include <napi.h>
@@ -8,5 +8,7 @@
 namespace receptive {
 
 void export_tables(Napi::Env env, Napi::Object exports, Environment& environment);
+// Those of communicators.
+void export_collectives(Napi::Env env, Napi::Object exports, Environment& environment);
 
 }  // namespace receptive

@@ -27,6 +27,10 @@ Waiting::Waiting(napi_env env, const ErrorClasses& errors) : env_(env), errors_(
 
 Waiting::~Waiting() {
   stop();
+  clear();
+}
+
+void Waiting::clear() noexcept {
   while (first_ != nullptr) {
     Promise* waiter = first_;
     first_ = waiter->after;
@@ -91,6 +95,7 @@ void Waiting::settle_completed() noexcept {
 // Always settles and never throws, so that one promise's trouble is not another's.
 void Waiting::settle(Promise* waiter) noexcept {
   const std::unique_ptr<Promise> owned(waiter);
+  waiter->held.reset();
   if (waiter->buffer != nullptr) napi_delete_reference(env_, waiter->buffer);
   napi_handle_scope scope = nullptr;
   napi_open_handle_scope(env_, &scope);

@@ -6,22 +6,32 @@
 
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "../core/stream.h"
 #include "errors.h"
 
 namespace receptive {
 
+// What a promise holds until it is settled or dropped; let go on the JavaScript thread.
+struct Held {
+  Held() = default;
+  virtual ~Held() = default;
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+};
+
 class Waiting final : public CompletionSink {
  public:
   Waiting(napi_env env, const ErrorClasses& errors);
   ~Waiting();
 
-  // A promise. `start` is given the completion and returns true when it is complete already; `buffer` (may be null) is
-  // kept alive until then.
+  // A promise. `start` is given the completion and returns true when it is complete already; `buffer` and `held` (may
+  // be null) are kept until then.
   template <class F>
-  napi_value promise(napi_value buffer, F&& start) {
+  napi_value promise(napi_value buffer, F&& start, std::unique_ptr<Held> held = nullptr) {
     Promise* waiter = make(buffer);
+    waiter->held = std::move(held);
     bool complete = false;
     napi_value promise = waiter->promise;
     try {
@@ -42,12 +52,15 @@ class Waiting final : public CompletionSink {
 
   // No promise is settled any more; the streams have stopped. May be called again.
   void stop() noexcept;
+  // After stop(): lets go of the promises and of what they hold.
+  void clear() noexcept;
 
  private:
   struct Promise : Completion {
     napi_deferred deferred;
     napi_value promise;  // valid during the call that makes it
     napi_ref buffer = nullptr;
+    std::unique_ptr<Held> held;
     Promise* before = nullptr;  // the list of pending ones
     Promise* after = nullptr;
   };

@@ -28,6 +28,7 @@ struct Block {
   std::uint64_t version = 0;     // rises when a write in place is enqueued
   Ticket lastUse = 0;            // the last task that touches the block
   PackedForm* packs = nullptr;   // what was made from this storage, see PackCache
+  bool inTransit = false;        // a collective has it, and nobody else may use it
 
   // tasks
   FailurePointer failure;  // poisoned when set

@@ -18,7 +18,8 @@ namespace receptive {
   X(memory, "ERR_OUT_OF_MEMORY")    \
   X(deviceLost, "ERR_DEVICE_LOST")  \
   X(unsupported, "ERR_UNSUPPORTED") \
-  X(index, "ERR_INDEX")
+  X(index, "ERR_INDEX")             \
+  X(communication, "ERR_COMMUNICATION")
 
 enum class ErrorCode {
 #define RECEPTIVE_ERROR_NAME(name, code) name,

@@ -70,6 +70,8 @@ class Stream {
     ++block.version;
     if (block.packs != nullptr) forget_packed(block);
   }
+  // For those who wait for a task of this stream on another thread: up to a block's lastUse, for its values.
+  std::shared_ptr<Clock> shared_clock() const { return clock_; }
   // Gives back the packed forms that are kept from call to call.
   void drop_packed() noexcept {
     packs_.clear([this](Block* block) { give(block); });

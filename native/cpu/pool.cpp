@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
-#include "thread.h"
+#include "../core/thread.h"
 
 namespace receptive {
 

@@ -6,7 +6,7 @@
 
 #include "../core/dispatch.h"
 #include "../core/error.h"
-#include "thread.h"
+#include "../core/thread.h"
 
 namespace receptive {
 

@@ -167,30 +167,56 @@ describe('shards', () => {
   it.each([
     [23, 3, 2, true],
     [23, 3, 2, false],
+    [20, 3, 2, false],
     [2, 3, 2, false],
+    [2, 3, 2, true],
     [24, 2, 4, true],
-  ])('of %i samples in %i parts by %i, dropLast %s, make up the epoch', async (length, count, batchSize, dropLast) => {
-    const options = { batchSize, dropLast, shuffle: true, seed: 2 };
-    const order = referenceOrder(length, 2, 1);
-    const parts = await Promise.all(
-      Array.from({ length: count }, (_, index) =>
-        readEpoch(loaderOf(length, { ...options, shard: { index, count } }), 1),
-      ),
-    );
-    for (const [k, { indices }] of parts.entries()) {
-      const all = order.filter((_, i) => i % count === k);
-      expect(indices.flat()).toEqual(dropLast ? all.slice(0, indices.length * batchSize) : all);
-    }
-    const lengths = parts.map(({ indices }) => indices.length);
-    if (dropLast) expect(new Set(lengths)).toEqual(new Set([Math.floor(Math.floor(length / count) / batchSize)]));
-    else
-      expect(parts.flatMap(({ indices }) => indices.flat()).sort((a, b) => a - b)).toEqual([
-        ...new Array(length).keys(),
-      ]);
-    // Equal batches of all parts together are the batch of the whole.
-    if (dropLast) {
-      const together = parts.flatMap(({ indices }) => indices[0]).sort((a, b) => a - b);
-      expect(together).toEqual(order.slice(0, count * batchSize).sort((a, b) => a - b));
+    [0, 2, 4, false],
+  ])(
+    'of %i samples in %i parts by %i, dropLast %s, make up the batches',
+    async (length, count, batchSize, dropLast) => {
+      const options = { dropLast, shuffle: true, seed: 2 };
+      const whole = loaderOf(length, { ...options, batchSize: batchSize * count });
+      const loaders = Array.from({ length: count }, (_, index) =>
+        loaderOf(length, { ...options, batchSize, shard: { index, count } }),
+      );
+      const [{ indices: expected }, ...parts] = await Promise.all([whole, ...loaders].map((one) => readEpoch(one, 1)));
+      expect(whole.wholeLength).toBe(whole.length);
+      for (const [k, one] of loaders.entries()) {
+        expect(one.wholeLength).toBe(whole.length);
+        expect(one.length).toBe(parts[k].indices.length);
+        if (dropLast) expect(one.length).toBe(one.wholeLength);
+      }
+      for (const [b, batch] of expected.entries()) {
+        // One after another; a last batch with fewer samples is divided evenly.
+        expect(parts.flatMap(({ indices }) => indices[b] ?? [])).toEqual(batch);
+        const sizes = parts.map(({ indices }) => indices[b]?.length ?? 0);
+        expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+      }
+    },
+  );
+
+  it('say which samples of the whole batch they are', async () => {
+    const places = async (index: number) => {
+      const seen: [first: number, total: number, share: number][] = [];
+      for await (const batch of loaderOf(11, { batchSize: 3, shard: { index, count: 2 } })) {
+        seen.push([batch.samples.first, batch.samples.total, batch.share]);
+        batch.dispose();
+      }
+      return seen;
+    };
+    // Batches of 6 and of 5 samples.
+    expect(await places(0)).toEqual([
+      [0, 6, 1 / 2],
+      [0, 5, 2 / 5],
+    ]);
+    expect(await places(1)).toEqual([
+      [3, 6, 1 / 2],
+      [2, 5, 3 / 5],
+    ]);
+    for await (const batch of loaderOf(3)) {
+      expect([batch.samples, batch.share]).toEqual([{ first: 0, total: 3 }, 1]);
+      batch.dispose();
     }
   });
 });

@@ -13,6 +13,7 @@ export const errorCodes = {
   ArgumentError: /^ERR_ARGUMENT$/,
   GraphError: /^ERR_GRAPH$/,
   IndexError: /^ERR_INDEX$/,
+  CommunicationError: /^ERR_COMMUNICATION$/,
   FormatError: /^ERR_FORMAT$/,
 } as const;
 

@@ -189,9 +189,31 @@ function read() {
   const bytes = Math.min(sizeOf(shape) * pick([1, 4, 4, 4, 8]), 1 << 20);
   const target = chance(0.05) ? pick([undefined, {}, new Uint8Array(4)]) : new ArrayBuffer(bytes);
   if (chance(0.3)) return addon.readSync(slot, generation, target);
-  const promise = addon.read(slot, generation, target).catch(expectOurs);
+  later(addon.read(slot, generation, target));
+}
+
+function later(given) {
+  const promise = given.catch(expectOurs);
   reads.add(promise);
   void promise.finally(() => reads.delete(promise));
+}
+
+/** A world of one process: without Open MPI it is not to be opened, and the calls have nothing to call. */
+function communicate() {
+  const handles = new Uint32Array(2 * below(5));
+  for (let i = 0; i < handles.length && tensors.length > 0; i += 2) {
+    const { slot, generation } = pick(tensors);
+    handles.set(chance(0.98) ? [slot, generation] : [pick(hostileWords), pick(hostileWords)], i);
+  }
+  const given = chance(0.03) ? pick([handles.subarray(1), [1, 2], null, new Float32Array(2)]) : handles;
+  const root = chance(0.9) ? 0 : pick(hostileNumbers);
+  const call = below(30);
+  if (call === 0) later(addon.closeCommunicator());
+  else if (call < 3)
+    later(addon.openCommunicator(pick(['', '', '/nowhere', 3]), pick([false, false, 0]), pick([1000, 1000, NaN, 0])));
+  else if (call === 3) addon.communicatorPlace();
+  else if (call === 4) later(addon.barrier());
+  else later(call % 2 === 0 ? addon.allReduceSum(given) : addon.broadcast(given, root));
 }
 
 const others = [
@@ -225,6 +247,8 @@ const actions = [
   view,
   read,
   needs,
+  // Tensors that a collective has are refused until all calls of a round are through, so few of them.
+  () => chance(0.1) && communicate(),
   () => pick(others)(),
 ];
 console.log(`seed ${seed}, ${seconds} s, ${ops.length} ops`);
@@ -250,6 +274,11 @@ while (Date.now() < end) {
   lately = [];
 }
 await addon.synchronize(0).catch(expectOurs);
+try {
+  await addon.closeCommunicator();
+} catch (error) {
+  expectOurs(error); // there is none
+}
 for (const { slot, generation } of tensors) addon.release(slot, generation);
 const { tensors: left, allocatedBytes } = addon.memoryStats(0);
 const missed = ops.map(({ name }) => name).filter((name) => !ran.has(name));
