@@ -70,7 +70,7 @@ describe('the registry', () => {
   });
 });
 
-describe('states', () => {
+describe('states', { timeout: 120_000 }, () => {
   const chosen = smallModels.filter(({ name }) => /^(lenet5|googlenet|resnet18|squeezenet|mobilenetV2)$/.test(name));
   it.each(chosen)('of $name go through a file', async ({ name, make, channels, smallest }) => {
     manualSeed(5);
