@@ -84,7 +84,7 @@ export function smallNetwork(seed: number): Module {
 
 /** A network that learns its features. `pixels`: mean and standard deviation of the training images. */
 export function learned({ train, test }: Images, pixels: ChannelStatistics, seed: number): Method {
-  const candidates = [0.005, 0.01, 0.02].map((learningRate) => ({
+  const candidates = [0.002, 0.005, 0.01, 0.02].map((learningRate) => ({
     text: `learning rate ${learningRate}`,
     train,
     test,

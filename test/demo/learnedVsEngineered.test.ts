@@ -143,16 +143,17 @@ describe('examples/learnedVsEngineered.ts', () => {
   beforeAll(async () => {
     const data = join(directory, 'data');
     mkdirSync(data);
-    await writeSmallDataset(data, { train: 60, test: 20 });
-    outcome = await runFile(program, { args: ['--data', data, '--epochs', '4', '--report', report] });
-  }, 60_000);
+    await writeSmallDataset(data, { train: 36, test: 20 });
+    const args = ['--data', data, '--epochs', '4', '--report', report];
+    outcome = await runFile(program, { args, timeout: 110_000 });
+  }, 120_000);
 
   it('finds that both methods learn', () => {
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
-    expect(outcome.stdout).toContain('600 training, 200 test images');
+    expect(outcome.stdout).toContain('360 training, 200 test images');
     for (const method of ['HOG \\+ linear SVM', 'CNN']) {
       const row = new RegExp(`^${method} +[\\d,]+ +[\\d,]+ .* ([\\d.]+)%`, 'm').exec(outcome.stdout);
-      // Chance is 10%, with a standard deviation of 2% over 200 images; 70% is usual.
+      // Chance is 10%, with a standard deviation of 2% over 200 images; 74 to 80% is usual.
       expect(Number(row?.[1]), method).toBeGreaterThan(50);
     }
     for (const name of fashionMnistClasses) expect(outcome.stdout).toMatch(new RegExp(`^${name} .*%.*%`, 'm'));

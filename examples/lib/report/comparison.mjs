@@ -51,7 +51,7 @@ export async function comparisonHtml(comparison) {
           [
             ['data', `${description}: ${count(trained)} training images`],
             ['training', `SGD with momentum, ${plural(settings.epochs, 'epoch')}, batches of ${settings.batchSize}`],
-            ['choice of settings', `after ${plural(settings.trialEpochs, 'epoch')}, on a sixth of the training images`],
+            ['choice of settings', `after ${plural(settings.trialEpochs, 'epoch')}, by the accuracy on a sixth of the training images that is held out`],
             ['seed', String(settings.seed)],
           ],
           { text: true },
@@ -97,6 +97,7 @@ function classChart(comparison) {
         type: 'nominal',
         sort: names,
         scale: { domain: names, range: ['var(--series-1)', 'var(--series-2)'] },
+        legend: { labelLimit: 300 },
       },
     },
   };
