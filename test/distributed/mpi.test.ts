@@ -45,7 +45,7 @@ async function runProcesses(processes: number, given: object): Promise<RankRecor
 /** The same training on one process, without any of what is tested. */
 async function whole(dtype: FloatDType, samples: number, steps: number, sums: boolean): Promise<Record> {
   const model = seeded(100, dtype);
-  const record = (await train(model, { dtype, samples, steps, sums })) as Record;
+  const record = await train(model, { dtype, samples, steps, sums });
   model.dispose();
   return record;
 }

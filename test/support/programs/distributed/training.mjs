@@ -83,25 +83,26 @@ const ways = {
 /**
  * `parallel`: the DataParallel of a process, which has the samples from `begin` to `end` - 1 of each batch; `replicas`: those of
  * the model; neither on one process. `sums`: whether the gradients are of the sum of the losses.
+ *
+ * @returns {Promise<{ losses: number[], gradients: number[][][], parameters: number[][] }>}
  */
 export async function train(model, options) {
   const { dtype, samples, steps, parallel, replicas, sums = false } = options;
   const way = parallel !== undefined ? ways.processes : replicas !== undefined ? ways.replicas : ways.alone;
   const optimizer = new SGD(model.parameters(), { learningRate: sums ? 0.01 : 0.1, momentum: 0.9, weightDecay: 1e-3 });
   manualSeed(7);
-  const record = { losses: [], gradients: [], parameters: [] };
+  const [losses, gradients] = [[], []];
   for (let step = 0; step < steps; step++) {
     const batch = batchOf(step, samples, dtype);
     const loss = await way(batch, { model, ...options });
-    record.losses.push(loss.item());
-    record.gradients.push(numbers(model.parameters().map(({ grad }) => grad)));
+    losses.push(loss.item());
+    gradients.push(numbers(model.parameters().map(({ grad }) => grad)));
     optimizer.step();
     optimizer.zeroGrad();
     for (const t of [batch.images, batch.labels, loss]) t.dispose();
   }
-  record.parameters = numbers(model.parameters());
   optimizer.dispose();
-  return record;
+  return { losses, gradients, parameters: numbers(model.parameters()) };
 }
 
 /** The network as every run begins. */
