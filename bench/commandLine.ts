@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util';
 import { convAlgorithms } from 'receptive';
-import { peers } from './contenders/contenders';
+import { type ModelName, modelNames } from 'receptive/models';
+import { netPeers, peers } from './contenders/contenders';
 import { parseLayer } from './conv/notation';
 import { type Direction, directions } from './conv/shape';
 import { families } from './families';
+import { type NetMode, netModes } from './nets/task';
 import { suites } from './suites';
 
 const algorithmNames = [
@@ -28,15 +30,22 @@ Convolutions
   --html FILE        results as a page with a roofline plot
   --markdown FILE    results as a table for bench/RESULTS.md
 
+Whole nets
+  --nets LIST        ${modelNames.join(' ')}
+  --mode NAME        ${netModes.join(' or ')} (default inference)
+  --batch N          images of a run (default 1)
+  --size N           side of the images (default: as published)
+  --peers LIST       ${Object.keys(netPeers).join(',')} or none (default all)
+
 Other operations
   --family LIST      ${Object.keys(families).join(' ')}, or all
   --filter TEXT      only cases whose name contains TEXT
   --extra N          seeded random shapes in conv2d and pool (default 50)
   --calls            the cost of a call on 16 floats
 
-Both
+All
   --threads N        compute threads, ours and the peers' (default 1)
-  --rounds N         counted rounds of about 20 ms per case (default 9)
+  --rounds N         counted rounds of about 20 ms per case (default 9; of nets one run or more)
   --seed N           seed of shapes and numbers (default: from the clock, printed)
   --json FILE        results as JSON
   --help             this text`;
@@ -62,9 +71,10 @@ function wholeNumber(option: string, text: string | undefined, fallback: number,
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const names = ['suite', 'shape', 'filter', 'dir', 'batch', 'algorithm', 'peers', 'html', 'markdown'] as const;
+  const ofNets = ['nets', 'mode', 'size'] as const;
   const others = ['family', 'extra', 'threads', 'rounds', 'seed', 'json'] as const;
-  const options = Object.fromEntries([...names, ...others].map((name) => [name, text])) as Record<
-    (typeof names)[number] | (typeof others)[number],
+  const options = Object.fromEntries([...names, ...ofNets, ...others].map((name) => [name, text])) as Record<
+    (typeof names)[number] | (typeof ofNets)[number] | (typeof others)[number],
     typeof text
   >;
   try {
@@ -78,7 +88,7 @@ function parse(args: readonly string[]) {
 }
 
 export interface CommandLine {
-  readonly mode: 'help' | 'calls' | 'families' | 'convolutions';
+  readonly mode: 'help' | 'calls' | 'families' | 'convolutions' | 'nets';
   readonly suite: string;
   /** One convolution in place of a suite. */
   readonly shape: string | undefined;
@@ -88,6 +98,10 @@ export interface CommandLine {
   readonly algorithm: string;
   readonly peers: readonly string[];
   readonly families: readonly string[];
+  readonly nets: readonly ModelName[];
+  readonly netMode: NetMode;
+  /** Side of the images instead of the published one. */
+  readonly size: number | undefined;
   readonly extra: number;
   readonly threads: number;
   readonly rounds: number;
@@ -97,8 +111,9 @@ export interface CommandLine {
   readonly markdown: string | undefined;
 }
 
-function modeOf({ help, calls, family }: ReturnType<typeof parse>): CommandLine['mode'] {
+function modeOf({ help, calls, family, nets }: ReturnType<typeof parse>): CommandLine['mode'] {
   if (help) return 'help';
+  if (nets !== undefined) return 'nets';
   if (calls) return 'calls';
   return family === undefined ? 'convolutions' : 'families';
 }
@@ -108,11 +123,13 @@ function modeOf({ help, calls, family }: ReturnType<typeof parse>): CommandLine[
  */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const given = parse(args);
-  const list = (option: 'dir' | 'peers' | 'family', fallback: string): string[] =>
+  const list = (option: 'dir' | 'peers' | 'family' | 'nets', fallback: string): string[] =>
     (given[option] ?? fallback).split(',').filter((part) => part !== '');
   const all = Object.keys(families);
   const wanted = list('family', 'all');
-  const wantedPeers = list('peers', Object.keys(peers).join(','));
+  const mode = modeOf(given);
+  const knownPeers = Object.keys(mode === 'nets' ? netPeers : peers);
+  const wantedPeers = list('peers', knownPeers.join(','));
   if (given.shape !== undefined) {
     try {
       parseLayer(given.shape);
@@ -121,15 +138,18 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     }
   }
   return {
-    mode: modeOf(given),
+    mode,
     suite: known('suite', [given.suite ?? 'peers'], Object.keys(suites))[0],
     shape: given.shape,
     filter: given.filter ?? '',
     directions: known('dir', list('dir', 'fwd'), directions) as readonly Direction[],
     batch: given.batch === undefined ? undefined : wholeNumber('batch', given.batch, 1, 1),
     algorithm: known('algorithm', [given.algorithm ?? 'auto'], algorithmNames)[0],
-    peers: wantedPeers.join() === 'none' ? [] : known('peers', wantedPeers, Object.keys(peers)),
+    peers: wantedPeers.join() === 'none' ? [] : known('peers', wantedPeers, knownPeers),
     families: wanted.join() === 'all' ? all : known('family', wanted, all),
+    nets: known('nets', list('nets', ''), modelNames) as readonly ModelName[],
+    netMode: known('mode', [given.mode ?? 'inference'], netModes)[0] as NetMode,
+    size: given.size === undefined ? undefined : wholeNumber('size', given.size, 1, 1),
     extra: wholeNumber('extra', given.extra, 50, 0),
     threads: wholeNumber('threads', given.threads, 1, 1),
     rounds: wholeNumber('rounds', given.rounds, 9, 1),

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { table } from '../lib/report/text';
 import type { CommandLine } from './commandLine';
 import { type Absent, type Contender, machineLimit, peers as peerTable, receptive } from './contenders/contenders';
 import { ContenderProcess } from './contenders/process';
@@ -56,7 +57,6 @@ async function measureAll(cases: readonly ConvCase[], settings: Settings, who: C
 }
 
 async function print(report: Report): Promise<void> {
-  const { table } = await import('../examples/lib/text.mjs');
   const show = ({ head, rows }: Table, texts: readonly string[]): void =>
     console.log(
       `${table(

@@ -4,6 +4,7 @@ import { callOverhead } from './calls';
 import { parseCommandLine, UsageError, usage } from './commandLine';
 import { convBench } from './convBench';
 import { familyBench } from './familyBench';
+import { netBench } from './netBench';
 
 /** The command that measures this again; where it writes its results makes no difference. */
 function commandText(args: readonly string[]): string {
@@ -23,6 +24,10 @@ async function main(args: readonly string[]): Promise<void> {
       return callOverhead();
     case 'families':
       return familyBench(options);
+    case 'nets': {
+      if (!(await netBench(options, commandText(args)))) process.exitCode = 1;
+      return;
+    }
     case 'convolutions': {
       if (!(await convBench(options, commandText(args)))) process.exitCode = 1;
     }

@@ -4,8 +4,8 @@
 //   node scripts/readmeTables.mjs --check   changes nothing; exits with 1 when README.md differs, or when the table of
 //                                           operations is not what the package does (test/tools/probe.mjs tries every claim)
 //
-// A generated part lies between `<!-- generated: NAME -->` and `<!-- /generated -->`. NAME is `operations`, `gradients`, or
-// `file PATH` for the text of a file as a code block.
+// A generated part lies between `<!-- generated: NAME -->` and `<!-- /generated -->`. NAME is `operations`, `gradients`,
+// `models`, or `file PATH` for the text of a file as a code block.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -19,6 +19,8 @@ if (!existsSync(declarations)) {
 }
 const { devices, families } = await import('../test/tools/opTable.mjs');
 const { keptBy } = await import('../test/tools/probe.mjs');
+const { createModel, modelNames, models } = await import('../dist/models/index.mjs');
+const { skipInit, summary } = await import('../dist/nn/index.mjs');
 
 const dtypes = ['float32', 'float64', 'int32', 'uint8', 'bool'];
 
@@ -72,7 +74,29 @@ function gradientList() {
   return ['```ts', ...lines, '```'].join('\n');
 }
 
+/** Known networks, as made without options, for one image. */
+function modelTable() {
+  const lines = [
+    '| function | network | image | parameters | multiply-adds | activations |',
+    '|---|---|---|--:|--:|--:|',
+  ];
+  for (const name of modelNames) {
+    const { title, citation, channels, inputSize } = models[name];
+    const model = skipInit(() => createModel(name));
+    const { total } = summary(model, [1, channels, inputSize, inputSize]);
+    model.dispose();
+    const parameters = total.parameters.toLocaleString('en-US');
+    const [sums, megabytes] = [total.multiplyAdds, total.activationBytes].map((n) =>
+      (n / 1e6).toFixed(n < 1e7 ? 2 : 0),
+    );
+    const image = `${channels}x${inputSize}x${inputSize}`;
+    lines.push(`| \`${name}\` | ${title} (${citation}) | ${image} | ${parameters} | ${sums} M | ${megabytes} MB |`);
+  }
+  return lines.join('\n');
+}
+
 function generate(name) {
+  if (name === 'models') return modelTable();
   if (name === 'operations') return operationsTable();
   if (name === 'gradients') return gradientList();
   const file = name.match(/^file (\S+)$/)?.[1];

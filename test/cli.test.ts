@@ -45,7 +45,7 @@ it('bench says what to do where the package is installed without its repository'
   }
 });
 
-it.each([[[]], [['train']], [['info', '--xml']]])('refuses %j and shows how it is used', async (args) => {
+it.each([[[]], [['learn']], [['info', '--xml']]])('refuses %j and shows how it is used', async (args) => {
   const { code, stderr } = await run(...args);
   expect(code).toBe(2);
   expect(stderr).toMatch(/usage: receptive COMMAND/);

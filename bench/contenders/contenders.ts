@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NetMode } from '../nets/task';
 import { benchFolder } from '../paths';
 import { installCommand, isInstalled } from './modules';
 import { buildProgram } from './nativePrograms';
@@ -49,12 +50,12 @@ function oneDnn(name: string): Contender | Absent {
   return { name, command: program.path, args: [], environment };
 }
 
-function pyTorch(name: string): Contender | Absent {
+function pyTorch(name: string, file: string): Contender | Absent {
   // The system's own Python has Debian's packages, where another one comes first on PATH.
   const interpreters = ['python3', '/usr/bin/python3'].filter((path) => !path.startsWith('/') || existsSync(path));
   const command = interpreters.find((python) => spawnSync(python, ['-c', 'import torch']).status === 0);
   if (command === undefined) return { name, absent: 'no Python 3 with torch (Debian: python3-torch)' };
-  return { name, command, args: [join(benchFolder, 'contenders', 'torch_conv.py')] };
+  return { name, command, args: [join(benchFolder, file)] };
 }
 
 /** The peers, by the names that --peers takes; each call looks whether it is there. */
@@ -62,7 +63,19 @@ export const peers: Readonly<Record<string, (name: string) => Contender | Absent
   ort: (name) => packaged(name, 'onnxruntime.js', ['onnxruntime-node', 'protobufjs']),
   'tfjs-wasm': (name) => packaged(name, 'tfjsWasm.js', ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm']),
   onednn: oneDnn,
-  pytorch: pyTorch,
+  pytorch: (name) => pyTorch(name, 'contenders/torch_conv.py'),
+};
+
+/** receptive as a contender of whole nets. */
+export const receptiveNet: Contender = script('receptive', '../nets/receptiveNet.js');
+
+/** The peers of whole nets; those that cannot train have no step to compare. */
+export const netPeers: Readonly<Record<string, (name: string, mode: NetMode) => Contender | Absent>> = {
+  ort: (name, mode) =>
+    mode === 'training'
+      ? { name, absent: 'it does not train' }
+      : packaged(name, '../nets/onnxruntimeNet.js', ['onnxruntime-node', 'protobufjs']),
+  pytorch: (name) => pyTorch(name, 'nets/torch_net.py'),
 };
 
 /**

@@ -1,19 +1,9 @@
 import { tensorShapes } from '../conv/shape';
 import { loadModule, versionOf } from './modules';
 import { convModel } from './onnxModel';
-import type { Task } from './protocol';
+import { type Ort, openSession } from './onnxSession';
+import { parseTask, type Task } from './protocol';
 import { readValues, type Server, serve } from './serve';
-
-interface OrtTensor {
-  readonly data: Float32Array;
-}
-interface Session {
-  run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
-}
-interface Ort {
-  readonly Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
-  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> };
-}
 
 /**
  * One Conv node in a session of its own. Each run allocates its output: into one given by the caller it was not faster
@@ -21,14 +11,7 @@ interface Ort {
  */
 async function prepare({ shape, threads, files, samples }: Task): Promise<Server> {
   const ort = loadModule<Ort>('onnxruntime-node');
-  const session = await ort.InferenceSession.create(convModel(shape, readValues(files.weight)), {
-    executionProviders: ['cpu'],
-    executionMode: 'sequential',
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-  });
+  const session = await openSession(ort, convModel(shape, readValues(files.weight)), threads);
   const { input } = tensorShapes(shape);
   const feeds = { x: new ort.Tensor('float32', readValues(files.input), input) };
   const { y } = await session.run(feeds);
@@ -45,4 +28,4 @@ async function prepare({ shape, threads, files, samples }: Task): Promise<Server
   };
 }
 
-void serve(prepare);
+void serve(parseTask, prepare);

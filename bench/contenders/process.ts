@@ -45,8 +45,13 @@ export class ContenderProcess {
 
   /** Seconds of so many runs, one after the other, after one that is not counted. */
   async run(times: number): Promise<number> {
+    return (await this.time(times)).seconds;
+  }
+
+  /** The same with all that the contender says of them. */
+  async time(times: number): Promise<Timing> {
     this.#child.stdin.write(`run ${times}\n`);
-    return ((await this.#replies.next()) as Timing).seconds;
+    return (await this.#replies.next()) as Timing;
   }
 
   /** Ends the process, and settles when it has ended. */

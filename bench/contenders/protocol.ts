@@ -34,6 +34,10 @@ export type Greeting = { readonly ready: Ready } | { readonly declined: string }
 
 export interface Timing {
   readonly seconds: number;
+  /** Most memory that the process had resident so far, where it says. */
+  readonly peakBytes?: number;
+  /** Seconds of those during which JavaScript ran, where it says. */
+  readonly scriptSeconds?: number;
 }
 
 /** A task as the arguments of a process; its numbers are separated by commas. */

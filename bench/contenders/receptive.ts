@@ -5,7 +5,7 @@ import { type ConvAlgorithm, convRun } from '../conv/run';
 import { tensorShapes } from '../conv/shape';
 import { enqueue } from '../measure';
 import { repository } from '../paths';
-import type { Task } from './protocol';
+import { parseTask, type Task } from './protocol';
 import { Declined, readValues, type Server, serve } from './serve';
 
 const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { version: string };
@@ -37,4 +37,4 @@ async function prepare({ shape, direction, algorithm, threads, files, samples }:
   };
 }
 
-void serve(prepare);
+void serve(parseTask, prepare);

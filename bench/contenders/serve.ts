@@ -1,7 +1,7 @@
 // The contender's side of the protocol, for those in JavaScript.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type Greeting, parseTask, type Task, type Timing } from './protocol';
+import type { Greeting, Timing } from './protocol';
 
 /** Why a contender does not compute a task, where that is no error. */
 export class Declined extends Error {}
@@ -11,6 +11,8 @@ export interface Server {
   readonly ready: Extract<Greeting, { ready: unknown }>['ready'];
   /** Runs the task so often, one run after the other, and settles when all are done. */
   run(times: number): Promise<void>;
+  /** Seconds that JavaScript took of the run before, where that is of interest. */
+  scriptSeconds?(): number;
 }
 
 const say = (message: Greeting | Timing): void => console.log(JSON.stringify(message));
@@ -22,17 +24,23 @@ export function readValues(file: string): Float32Array {
 }
 
 /** Prepares the task that the process was started with, and answers until its input ends. */
-export async function serve(prepare: (task: Task) => Promise<Server>): Promise<void> {
+export async function serve<T>(
+  parse: (args: readonly string[]) => T,
+  prepare: (task: T) => Promise<Server>,
+): Promise<void> {
   try {
-    const { ready, run } = await prepare(parseTask(process.argv.slice(2)));
-    say({ ready });
+    const server = await prepare(parse(process.argv.slice(2)));
+    const run = (times: number): Promise<void> => server.run(times);
+    say({ ready: server.ready });
     for await (const line of createInterface({ input: process.stdin })) {
       const times = Number(/^run (\d+)$/.exec(line)?.[1]);
       if (!Number.isSafeInteger(times)) throw new Error(`'${line}' is not a request`);
       await run(1);
       const start = process.hrtime.bigint();
       await run(times);
-      say({ seconds: Number(process.hrtime.bigint() - start) / 1e9 });
+      const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+      const peakBytes = process.resourceUsage().maxRSS * 1024;
+      say({ seconds, peakBytes, scriptSeconds: server.scriptSeconds?.() });
     }
   } catch (error) {
     if (error instanceof Declined) return say({ declined: error.message });

@@ -1,6 +1,6 @@
 import { type ConvShape, tensorShapes } from '../conv/shape';
 import { loadModule, versionOf } from './modules';
-import type { Task } from './protocol';
+import { parseTask, type Task } from './protocol';
 import { Declined, readValues, type Server, serve } from './serve';
 
 interface TfTensor {
@@ -64,4 +64,4 @@ async function prepare({ shape, threads, files, samples }: Task): Promise<Server
   };
 }
 
-void serve(prepare);
+void serve(parseTask, prepare);

@@ -1,3 +1,6 @@
+import { escapeHtml } from '../../lib/report/escape';
+import * as html from '../../lib/report/html';
+import { renderChart } from '../../lib/report/render';
 import { ratioChart, rooflineChart } from './charts';
 import type { Report } from './model';
 import { comparisons, remarks } from './summary';
@@ -5,9 +8,6 @@ import { caseTable, factTable, legend, summaryTable } from './tables';
 
 /** One self-contained page, without scripts, made of the same parts as the demo's report. */
 export async function htmlReport(report: Report): Promise<string> {
-  const { escapeHtml } = await import('../../examples/lib/report/escape.mjs');
-  const html = await import('../../examples/lib/report/html.mjs');
-  const { renderChart } = await import('../../examples/lib/report/render.mjs');
   const note = (text: string): string => `<p class="note">${escapeHtml(text)}</p>`;
   const measured = report.results.filter(({ ours }) => ours !== null);
   const compared = measured.some(({ peers }) => peers.length > 0);

@@ -137,12 +137,14 @@ function withOptionalValue(args, option) {
 }
 
 /**
+ * The number that an option has, undefined where it is not given.
  * @param {string} name
  * @param {string | undefined} text
  * @param {number} min
  * @param {number} max
+ * @throws {UsageError}
  */
-function integer(name, text, min, max) {
+export function integer(name, text, min, max) {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < min || value > max) {

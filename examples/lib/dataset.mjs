@@ -1,7 +1,8 @@
 /** Fashion-MNIST (H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747): where it lies, and what training needs to know of it. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { ReceptiveError } from 'receptive';
 import { fashionMnist } from 'receptive/data';
 
@@ -11,8 +12,11 @@ export const IMAGE_SIZE = 28;
 /** Where Debian's package dataset-fashion-mnist puts the four files. */
 export const SYSTEM_DIRECTORY = '/usr/share/datasets/fashion-mnist';
 
+// From the package's root, because this file also runs as a copy in build/, where the compiled examples are.
+const root = dirname(createRequire(import.meta.url).resolve('receptive/package.json'));
+
 /** The subset that ships with the examples; its README says how it was cut. */
-export const SUBSET_DIRECTORY = fileURLToPath(new URL('../data', import.meta.url));
+export const SUBSET_DIRECTORY = join(root, 'examples', 'data');
 
 /** @typedef {import('receptive/data').MemoryDataset<Uint8Array>} Split images [length, 28, 28] of bytes, 0 = background; labels 0 … 9 */
 
@@ -78,20 +82,4 @@ async function loadSplit(directory, split) {
   }
   if (dataset.length === 0) throw new DataFileError(`${directory}: the ${split} split holds no images`);
   return dataset;
-}
-
-/**
- * Mean and standard deviation of the pixels, scaled to 0 … 1. Exact: a histogram of 256 integers, summed without rounding.
- * @param {Uint8Array} pixels
- * @returns {{ mean: number, std: number }}
- */
-export function pixelStatistics(pixels) {
-  const histogram = new Float64Array(256);
-  for (const value of pixels) histogram[value]++;
-  const sum = histogram.reduce((total, n, value) => total + n * value, 0);
-  const squares = histogram.reduce((total, n, value) => total + n * value * value, 0);
-  const mean = sum / pixels.length;
-  const variance = squares / pixels.length - mean * mean;
-  // A data set of one colour has no scale; 1 keeps the normalised pixels finite.
-  return { mean: mean / 255, std: variance > 0 ? Math.sqrt(variance) / 255 : 1 };
 }

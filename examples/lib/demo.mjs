@@ -1,14 +1,16 @@
 /** The example from end to end: data, training or resuming, evaluation, weights, report. */
 import { devices, getDefaultDevice, setNumThreads } from 'receptive';
+import { channelStatistics } from 'receptive/data';
+import { count, duration, percent, plural } from '#dist/report/text.js';
+import { EpochMeter } from '#dist/train/meter.js';
+import { checkWritable } from '#dist/train/outputFile.js';
+import { createProgress } from '#dist/train/progress.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.mjs';
 import { classScores } from './confusion.mjs';
-import { loadDataset, locateDataset, pixelStatistics } from './dataset.mjs';
+import { loadDataset, locateDataset } from './dataset.mjs';
 import { evaluate } from './evaluate.mjs';
-import { EpochMeter } from './meter.mjs';
 import { disposeParameters, initialParameters, zeroParameters } from './network.mjs';
-import { checkWritable } from './outputFile.mjs';
-import { createProgress } from './progress.mjs';
-import { classTable, count, duration, percent, plural } from './text.mjs';
+import { classTable } from './text.mjs';
 import { trainEpoch } from './trainer.mjs';
 
 /** @typedef {import('./checkpoint.mjs').Checkpoint} Checkpoint */
@@ -116,7 +118,8 @@ async function start(options, dataset) {
   if (options.resume === undefined) {
     const size = dataset.train.length < SMALL_DATASET ? 'small' : 'large';
     const scheduleEpochs = options.epochs ?? DEFAULT_EPOCHS[size];
-    const normalisation = pixelStatistics(dataset.train.images);
+    const { mean, std } = await channelStatistics(dataset.train);
+    const normalisation = { mean: mean[0], std: std[0] };
     const hyper = { ...DEFAULTS, scheduleEpochs, normalisation, ...given };
     const state = { hyper, dataFingerprint: dataset.fingerprint, history: [] };
     return { parameters: initialParameters(hyper.seed), velocities: zeroParameters(), state };
@@ -146,7 +149,7 @@ async function trainEpochs(checkpoint, dataset, { epochs, out, speed, signal }) 
   const first = state.history.length;
   const last = first + epochs;
   const steps = Math.ceil(dataset.train.length / hyper.batchSize);
-  const progress = createProgress({ lastEpoch: last });
+  const progress = await createProgress({ lastEpoch: last });
   /** @type {Evaluation | undefined} */
   let evaluation;
   for (let epoch = first; epoch < last; epoch++) {
@@ -178,7 +181,7 @@ async function trainEpochs(checkpoint, dataset, { epochs, out, speed, signal }) 
       trainAccuracy: meter.accuracy,
       testLoss: evaluation.loss,
       testAccuracy: evaluation.accuracy,
-      curve: meter.curve,
+      curve: [...meter.curve],
     });
     await saveCheckpoint(out, checkpoint);
     console.log(

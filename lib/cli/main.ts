@@ -3,16 +3,15 @@
 import { parseArgs } from 'node:util';
 import { bench } from './bench';
 import { info } from './info';
+import { UsageError } from './usageError';
 
 const usage = `usage: receptive COMMAND [options]
 
   info [--json]      devices, CPU target, why CUDA is off, versions
+  train [options]    trains a network on images; train --help lists its options
   bench [options]    the benchmark, in a clone of the repository; bench --help lists its options
 
   --help             this text`;
-
-/** A wrong command line. */
-class UsageError extends Error {}
 
 function runInfo(args: readonly string[]): Promise<void> {
   try {
@@ -33,6 +32,11 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     case 'bench':
       process.exitCode = bench(args);
       return;
+    case 'train': {
+      const { train } = await import('./train.js');
+      process.exitCode = await train(args);
+      return;
+    }
     case undefined:
       throw new UsageError('a command is missing');
     default:
@@ -42,6 +46,6 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  if (error instanceof UsageError) console.error(`\n${usage}`);
+  if (error instanceof UsageError) console.error(error.help ?? `\n${usage}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 });

@@ -32,7 +32,8 @@ export interface FashionMnistOptions {
   subset?: number;
 }
 
-const systemFolder = '/usr/share/datasets/fashion-mnist';
+/** Where Debian's package dataset-fashion-mnist puts the files. @internal */
+export const fashionMnistFolder = '/usr/share/datasets/fashion-mnist';
 const fileNames = {
   train: ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'],
   test: ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'],
@@ -51,7 +52,7 @@ export async function fashionMnist(options: FashionMnistOptions): Promise<Memory
   const op = 'fashionMnist';
   const given = expectPlainOptions(op, options, ['split', 'folder', 'subset']);
   const split = expectOneOf(op, 'split', given.split, ['train', 'test']);
-  const { folder = systemFolder } = given;
+  const { folder = fashionMnistFolder } = given;
   if (typeof folder !== 'string') throw new ArgumentError(`${op}: folder must be a path, given ${describe(folder)}`);
   const perClass = given.subset === undefined ? undefined : expectInteger(op, 'subset', given.subset, 1);
   const [images, labels] = fileNames[split].map((name) => findFile(folder, name));

@@ -1,6 +1,7 @@
 // A data set whose images are files, decoded when they are asked for.
 import type { Pair } from '../checkValues';
-import { FormatError, UnsupportedError } from '../errors';
+import { FormatError } from '../errors';
+import { loadOptional } from '../optionalPackage';
 import { type Dataset, expectIndex } from './dataset';
 import type { Sample } from './sample';
 
@@ -27,20 +28,8 @@ let decoder: Decoder | undefined;
  * @internal
  */
 export async function loadDecoder(): Promise<Decoder> {
-  if (decoder !== undefined) return decoder;
-  try {
-    decoder = (await import('sharp')).default;
-    return decoder;
-  } catch (error) {
-    const missing = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((error as NodeJS.ErrnoException).code ?? '');
-    const why = missing ? 'is not installed' : `cannot be loaded (${(error as Error).message})`;
-    throw new UnsupportedError(
-      `imageFolder: images are decoded by the package sharp, which ${why}: npm install sharp`,
-      {
-        cause: error,
-      },
-    );
-  }
+  decoder ??= (await loadOptional('sharp', 'imageFolder: images are decoded by', () => import('sharp'))).default;
+  return decoder;
 }
 
 /** Made by `imageFolder()`. */

@@ -11,6 +11,8 @@ export type { DataLoaderOptions } from './loaderOptions';
 export type { MemoryDataset } from './memoryDataset';
 export type { SampleRandom } from './random';
 export type { HostImage, ImageShape, Sample } from './sample';
+export { type ChannelStatistics, type ChannelStatisticsOptions, channelStatistics } from './statistics';
+export { repeatChannels } from './transforms/channels';
 export { type Amount, type ColorJitterOptions, colorJitter } from './transforms/colorJitter';
 export { centerCrop, type RandomCropOptions, randomCrop, type Size } from './transforms/crop';
 export { randomHorizontalFlip } from './transforms/flip';

@@ -48,6 +48,7 @@ export { PReLU, type PReLUOptions } from './prelu';
 export { type ReceptiveField, receptiveField } from './receptiveField';
 export { Sequential } from './sequential';
 export { Flatten, Identity } from './shaping';
+export { skipInit } from './skipInit';
 export type { LoadedNames, LoadOptions, ModuleState, NamedTensors } from './state';
 export { type Summary, type SummaryRow, summary } from './summary';
 export type { ParameterOptions, WeightOptions } from './weights';

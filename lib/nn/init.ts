@@ -11,6 +11,7 @@ import { noGrad } from '../tape/noGrad';
 import type { AnyTensor, Tensor } from '../tensor';
 import { chosenFan, type FanMode, fansOf } from './fans';
 import { orthogonalMatrix, truncatedNormals } from './hostInit';
+import { initSkipped } from './skipInit';
 
 /** Options of He's initialisations. */
 export interface HeOptions {
@@ -34,6 +35,7 @@ interface Where {
 function fill<D extends DType>(op: string, tensor: Tensor<D>, make: (where: Where) => AnyTensor): Tensor<D> {
   expectTensor(op, 'tensor', tensor);
   expectFloat(op, 'tensor', tensor);
+  if (initSkipped()) return tensor;
   const { dtype, device } = tensor;
   noGrad(() => tidy(() => (tensor as AnyTensor).copy_(make({ dtype: dtype as FloatDType, device }))));
   return tensor;

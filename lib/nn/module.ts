@@ -9,6 +9,7 @@ import { type AnyTensor, Tensor } from '../tensor';
 import { describe } from '../text';
 import type { Field } from './field';
 import { dropGradient, isParameter, replaceParameter } from './parameter';
+import { moduleText } from './print';
 import { type LoadedNames, type LoadOptions, loadTensors, type ModuleState } from './state';
 
 /**
@@ -242,6 +243,15 @@ export abstract class Module<D extends DType = 'float32'> {
       tensor.dispose();
     }
     for (const module of this.modules()) module._releaseDerived();
+  }
+
+  /** The module and all below it, a line for each with its options and the shapes of its tensors. */
+  toString(): string {
+    return moduleText(this);
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return moduleText(this);
   }
 
   /** `using model = …` disposes at the end of the block. */

@@ -1,5 +1,6 @@
 // What layers with weights share: options, and the values that weights begin with.
 import { expectBoolean, expectDtypeName, expectInteger } from '../check';
+import { zeros } from '../creation';
 import { deviceId, deviceOption } from '../deviceTable';
 import type { FloatDType } from '../dtype';
 import { ArgumentError } from '../errors';
@@ -8,6 +9,7 @@ import { rand } from '../randomTensors';
 import { sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 import { parameter } from './parameter';
+import { initSkipped } from './skipInit';
 
 /** Where and in which type the parameters of a layer are. */
 export interface ParameterOptions<D extends FloatDType = 'float32'> {
@@ -69,6 +71,10 @@ export function makeWeights<D extends FloatDType>(
   const where = parameterOptions(op, options);
   const bound = 1 / Math.sqrt(sizeOf(shape.slice(1)));
   const uniform = (extents: readonly number[]): Tensor<D> =>
-    parameter(rand<D>(extents, { low: -bound, high: bound, ...where }) as Tensor<D>);
+    parameter(
+      initSkipped()
+        ? zeros<D>(extents, where)
+        : (rand<D>(extents, { low: -bound, high: bound, ...where }) as Tensor<D>),
+    );
   return { weight: uniform(shape), bias: bias ? uniform([outputs]) : null };
 }

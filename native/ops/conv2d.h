@@ -150,12 +150,15 @@ struct Conv2dWeightOp : ConvBase {
     return needs_of<Conv2dWeightOp>(call, threads, needs);
   }
 
+  // Where there are no pixels, there are no tiles.
+  static bool is_tiled(const ConvAttrs& a) { return is_winograd(a) && a.batch * a.output.h * a.output.w > 0; }
+
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<ConvAttrs>(call);
     return for_dtype(call, [&](auto tag) -> std::int64_t {
       using T = decltype(tag);
       if (is_direct(a)) return DirectWeight<T, X>::workspace(a, threads);
-      if (is_winograd(a) && a.batch > 0) return winograd_weight_workspace<T, X>(a, threads);
+      if (is_tiled(a)) return winograd_weight_workspace<T, X>(a, threads);
       return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
     });
   }
@@ -169,7 +172,7 @@ struct Conv2dWeightOp : ConvBase {
       auto* output = static_cast<T*>(call.outputs[0].data);
       if (is_direct(a)) {
         DirectWeight<T, X>(executor, a, input, gradient, output).run();
-      } else if (is_winograd(a) && a.batch > 0) {
+      } else if (is_tiled(a)) {
         winograd_weight(executor, a, input, gradient, output);
       } else if (is_columns(a) && a.batch > 0) {
         columns_weight(executor, a, input, gradient, output);

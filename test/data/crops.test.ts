@@ -7,6 +7,7 @@ import {
   normalise,
   randomCrop,
   randomHorizontalFlip,
+  repeatChannels,
   type Transform,
   toFloat,
 } from 'receptive/data';
@@ -106,6 +107,21 @@ describe('randomHorizontalFlip', () => {
     for (const p of [-0.1, 1.1, Number.NaN, '1' as never]) {
       expectThrows(() => randomHorizontalFlip(p), 'ArgumentError', /p must be a finite number from 0 to 1/);
     }
+  });
+});
+
+describe('repeatChannels', () => {
+  it('repeats the channel of a grey image', async () => {
+    const image = bytes([[1, 2, 3]]);
+    expect(await transformed(image, repeatChannels())).toEqual({ data: [1, 2, 3, 1, 2, 3, 1, 2, 3], shape: [3, 1, 3] });
+    expect(await transformed(image, repeatChannels(1))).toEqual({ data: [1, 2, 3], shape: [1, 1, 3] });
+    const special = floats([[-0.5, Number.NaN]]);
+    expect((await transformed(special, repeatChannels(2))).data).toEqual([-0.5, Number.NaN, -0.5, Number.NaN]);
+  });
+
+  it('refuses images with more channels, and numbers that are none', async () => {
+    await expectRejects(transformed(bytes([[1]], [[2]]), repeatChannels()), 'ShapeError', /must have 1 channels/);
+    expectThrows(() => repeatChannels(0), 'ArgumentError', /channels must be an integer >= 1, given 0/);
   });
 });
 

@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { encodeIdx } from 'receptive/data';
 import { describe, expect, it } from 'vitest';
-import {
-  DataFileError,
-  loadDataset,
-  locateDataset,
-  pixelStatistics,
-  SUBSET_DIRECTORY,
-} from '../../examples/lib/dataset.mjs';
+import { DataFileError, loadDataset, locateDataset, SUBSET_DIRECTORY } from '../../examples/lib/dataset.mjs';
 import { temporaryFolder } from '../support/temporaryFolder';
 import { writeSmallDataset } from './dataFiles';
 
@@ -68,18 +62,5 @@ describe('locateDataset', () => {
     expect(locateDataset({}, directory).directory).toBe(directory);
     expect(locateDataset({ subset: true }, directory).directory).toBe(SUBSET_DIRECTORY);
     expect(locateDataset({}, join(directory, 'nowhere')).directory).toBe(SUBSET_DIRECTORY);
-  });
-});
-
-describe('pixelStatistics', () => {
-  it('is the mean and the standard deviation of the pixels scaled to 0 … 1', () => {
-    const { mean, std } = pixelStatistics(Uint8Array.from([0, 51, 102, 255]));
-    expect(mean).toBeCloseTo(0.4, 12);
-    // Deviations -0.4, -0.2, 0, 0.6: variance 0.56 / 4.
-    expect(std).toBeCloseTo(Math.sqrt(0.14), 12);
-  });
-
-  it('leaves images of one colour finite', () => {
-    expect(pixelStatistics(new Uint8Array(9).fill(7)).std).toBe(1);
   });
 });

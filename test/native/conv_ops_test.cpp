@@ -192,6 +192,14 @@ int main() {
     winograd<float>(problem);
     winograd<double>(problem);
   }
+  // No outputs: every gradient by the weights is 0.
+  for (const bool no_images : {true, false}) {
+    Problem none = Problem{2, 3, 6, 9, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1}.sized();
+    (no_images ? none.n : none.oh) = 0;
+    convolutions(none);
+    winograd<float>(none);
+    winograd<double>(none);
+  }
   for (int i = 0; i < harness::problems(60); ++i) {
     product<float>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));
     product<double>(pick(1, 70), pick(1, 120), pick(1, 90), pick(0, 1), pick(0, 1));

@@ -1,5 +1,5 @@
-import { type DType, manualSeed, matmul, ones, type Tensor, tidy, zeros } from 'receptive';
-import { Conv2d, ConvTranspose2d, init, Linear, PReLU } from 'receptive/nn';
+import { type DType, getRngState, manualSeed, matmul, ones, type Tensor, tidy, zeros } from 'receptive';
+import { BatchNorm2d, Conv2d, ConvTranspose2d, init, Linear, PReLU, skipInit } from 'receptive/nn';
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../support/compare';
 import { describeOnDevices, floatDTypes } from '../support/devices';
@@ -172,5 +172,44 @@ describe('initialisations', () => {
       ];
       for (const [body, name, message] of given) expectThrows(body, name, message);
     });
+  });
+});
+
+describe('skipInit', () => {
+  it('leaves weights 0 and the random stream as it was, and fixed numbers as they are', () => {
+    const before = getRngState();
+    const [conv, norm, slopes] = skipInit(() => [
+      new Conv2d(2, 3, 3),
+      new BatchNorm2d(3),
+      new PReLU(2, { init: 0.1 }),
+    ]) as [Conv2d, BatchNorm2d, PReLU];
+    using _ = conv;
+    using __ = norm;
+    using ___ = slopes;
+    expect(getRngState()).toEqual(before);
+    const values = (t: Tensor | null) => Array.from(t?.dataSync() ?? []);
+    expect(new Set([...values(conv.weight), ...values(conv.bias)])).toEqual(new Set([0]));
+    expect(conv.weight.requiresGrad).toBe(true);
+    expect([...values(norm.weight), ...values(slopes.weight)]).toEqual([1, 1, 1, ...Float32Array.of(0.1, 0.1)]);
+  });
+
+  it('lets the functions of init check their arguments alone, until it ends', () => {
+    tidy(() => {
+      const t = zeros([2, 3]);
+      skipInit(() => {
+        skipInit(() => {});
+        for (const fill of Object.values(init)) if (fill !== init.constant_) (fill as Fill)(t as AnyTensor);
+        init.constant_(t, 3);
+        expectThrows(() => init.heNormal_(t, { slope: Number.NaN }), 'ArgumentError', /heNormal_/);
+      });
+      expect(Array.from(t.dataSync())).toEqual([0, 0, 0, 0, 0, 0]);
+      expectThrows(() => skipInit(() => init.normal_(3 as never)), 'ArgumentError', /normal_/);
+      expect(init.constant_(t, 3).dataSync()[0]).toBe(3);
+    });
+  });
+
+  it('refuses what is no function or not synchronous', () => {
+    expectThrows(() => skipInit(3 as never), 'ArgumentError', /skipInit: fn must be a function/);
+    expectThrows(() => skipInit(async () => {}), 'ArgumentError', /skipInit: fn must be synchronous/);
   });
 });

@@ -1,14 +1,13 @@
 /** The report's charts as Vega-Lite specifications. */
 import { fashionMnistClasses as CLASS_NAMES } from 'receptive/data';
+import { curvePoints, lineChart } from '#dist/report/lineCharts.js';
 
 /** @typedef {import('../checkpoint.mjs').EpochRecord} EpochRecord */
 /** @typedef {import('vega-lite').TopLevelSpec} ChartSpecification */
 
 const TRAINING = 'training';
 const TEST = 'test';
-// More points than this are noise at the chart's width.
-const MAX_CURVE_POINTS = 120;
-const SERIES = { domain: [TRAINING, TEST], range: ['var(--series-1)', 'var(--series-2)'] };
+const SERIES = [TRAINING, TEST];
 
 /**
  * Loss over epochs: training as the mean of each part of an epoch, test after each epoch.
@@ -16,32 +15,11 @@ const SERIES = { domain: [TRAINING, TEST], range: ['var(--series-1)', 'var(--ser
  * @returns {ChartSpecification}
  */
 export function lossChart(history) {
-  const points = history.reduce((total, { curve }) => total + curve.length, 0);
-  const group = Math.ceil(points / MAX_CURVE_POINTS);
-  const training = history.flatMap(({ curve }, epoch) =>
-    groupMeans(curve, group).map(({ mean, end }) => ({
-      epoch: epoch + end / curve.length,
-      value: mean,
-      series: TRAINING,
-    })),
-  );
+  const curves = history.map(({ curve }) => ({ values: curve, parts: curve.length }));
   const test = history.map(({ testLoss }, epoch) => ({ epoch: epoch + 1, value: testLoss, series: TEST }));
-  return lineChart([...training, ...test], history.length, { title: 'cross-entropy', format: '.2~f', zero: true });
-}
-
-/**
- * Means of up to `size` neighbours, and where each group ends.
- * @param {number[]} values
- * @param {number} size
- */
-function groupMeans(values, size) {
-  return Array.from({ length: Math.ceil(values.length / size) }, (_, index) => {
-    const members = values.slice(index * size, (index + 1) * size);
-    return {
-      mean: members.reduce((sum, value) => sum + value, 0) / members.length,
-      end: index * size + members.length,
-    };
-  });
+  const axis = { title: 'cross-entropy', format: '.2~f', zero: true };
+  const lines = { series: SERIES, marked: [TEST] };
+  return lineChart([...curvePoints(curves, TRAINING), ...test], history.length, { ...axis, ...lines });
 }
 
 /**
@@ -54,46 +32,8 @@ export function accuracyChart(history) {
     { epoch: epoch + 1, value: trainAccuracy, series: TRAINING },
     { epoch: epoch + 1, value: testAccuracy, series: TEST },
   ]);
-  return lineChart(values, history.length, { title: 'accuracy', format: '.0%', zero: false, everyPoint: true });
-}
-
-/**
- * @param {{ epoch: number, value: number, series: string }[]} values
- * @param {number} epochs
- * @param {{ title: string, format: string, zero: boolean, everyPoint?: boolean }} options
- * @returns {ChartSpecification}
- */
-function lineChart(values, epochs, { title, format, zero, everyPoint = false }) {
-  // At most about ten labels, at whole epochs.
-  const step = Math.ceil(epochs / 10);
-  const ticks = Array.from({ length: Math.floor(epochs / step) + 1 }, (_, index) => index * step);
-  return {
-    width: 340,
-    height: 220,
-    data: { values },
-    encoding: {
-      x: {
-        field: 'epoch',
-        type: 'quantitative',
-        scale: { domain: [everyPoint && epochs > 1 ? 1 : 0, epochs], nice: false },
-        axis: { title: 'epoch', values: ticks, format: 'd', grid: false, labelFlush: false },
-      },
-      y: {
-        field: 'value',
-        type: 'quantitative',
-        scale: { zero, nice: 5 },
-        axis: { title, format, tickCount: 5, domain: false, ticks: false },
-      },
-      color: { field: 'series', type: 'nominal', scale: SERIES },
-    },
-    layer: [
-      { mark: { type: 'line', strokeWidth: 2, strokeJoin: 'round' } },
-      {
-        transform: everyPoint ? [] : [{ filter: `datum.series === '${TEST}'` }],
-        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
-      },
-    ],
-  };
+  const axis = { title: 'accuracy', format: '.0%', zero: false, firstEpoch: history.length > 1 ? 1 : 0 };
+  return lineChart(values, history.length, { ...axis, series: SERIES, marked: SERIES });
 }
 
 /**

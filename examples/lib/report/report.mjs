@@ -1,13 +1,13 @@
 /** demo-report.html: one self-contained file, without scripts, that follows the reader's light or dark scheme. */
-import { writeFileSync } from 'node:fs';
+import { facts, figure, page, section, table } from '#dist/report/html.js';
+import { renderChart } from '#dist/report/render.js';
+import { count, duration, percent, plural } from '#dist/report/text.js';
+import { writeOutput } from '#dist/train/outputFile.js';
 import { classScores } from '../confusion.mjs';
 import { IMAGE_SIZE } from '../dataset.mjs';
-import { OutputFileError } from '../outputFile.mjs';
-import { count, duration, percent, plural } from '../text.mjs';
 import { accuracyChart, confusionChart, filterChart, lossChart } from './charts.mjs';
-import { facts, figure, gallery, page, section, table } from './html.mjs';
+import { gallery } from './gallery.mjs';
 import { pngDataUri } from './png.mjs';
-import { renderChart } from './render.mjs';
 import { firstOfEachClass, mostConfidentMistakes } from './samples.mjs';
 
 /**
@@ -25,12 +25,7 @@ import { firstOfEachClass, mostConfidentMistakes } from './samples.mjs';
  * @param {ReportInput} input
  */
 export async function writeReport(file, input) {
-  const html = await reportHtml(input);
-  try {
-    writeFileSync(file, html);
-  } catch (error) {
-    throw new OutputFileError(file, /** @type {Error} */ (error).message, error);
-  }
+  writeOutput(file, await reportHtml(input));
 }
 
 /**

@@ -3,6 +3,7 @@ import { ArgumentError } from '../../errors';
 import { alternatives, describe } from '../../text';
 import { checkImage } from '../sample';
 import { defaultExport, type ModuleLocation, moduleUrl, plainData } from '../userModule';
+import { buildRepeatChannels, type RepeatChannels } from './channels';
 import { buildColorJitter, type ColorJitter } from './colorJitter';
 import { buildCenterCrop, buildRandomCrop, type CenterCrop, type RandomCrop } from './crop';
 import { buildRandomHorizontalFlip, type RandomHorizontalFlip } from './flip';
@@ -25,6 +26,7 @@ export type BuiltInTransform =
   | RandomHorizontalFlip
   | RandomResizedCrop
   | RandomRotation
+  | RepeatChannels
   | Resize
   | ToFloat
   | Vignette;
@@ -59,6 +61,7 @@ const builders: { readonly [K in BuiltInTransform['kind']]: (spec: never) => Tra
   randomHorizontalFlip: buildRandomHorizontalFlip,
   randomResizedCrop: buildRandomResizedCrop,
   randomRotation: buildRandomRotation,
+  repeatChannels: buildRepeatChannels,
   resize: buildResize,
   toFloat: buildToFloat,
   vignette: buildVignette,

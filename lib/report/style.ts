@@ -1,5 +1,5 @@
-/** The report's style sheet. The variables are also the colours of the charts. */
-export const STYLE = `
+/** The style sheet of a report. The variables are also the colours of the charts. */
+export const style = `
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --surface: #ffffff; --ink: #1b1f24; --muted: #57606a; --faint: #656d76; --rule: #d9dee4; --cell: #eef1f4;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EpochMeter } from '../../examples/lib/meter.mjs';
-import { count, duration, percent, plural, table } from '../../examples/lib/text.mjs';
+import { count, duration, percent, plural, table } from '../../dist/report/text';
+import { EpochMeter } from '../../dist/train/meter';
 
 describe('numbers for people', () => {
   it.each([

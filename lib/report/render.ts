@@ -1,14 +1,13 @@
-/** Vega-Lite specifications to SVG, without a browser. */
-import * as vega from 'vega';
-import { compile } from 'vega-lite';
-import { escapeHtml } from './escape.mjs';
+// Vega-Lite specifications to SVG, without a browser, by the packages vega and vega-lite, loaded when the first chart is drawn.
+import type { Config, TopLevelSpec } from 'vega-lite';
+import { loadOptional } from '../optionalPackage';
+import { escapeHtml } from './escape';
 
 /**
  * Colours are the page's CSS variables: SVG inside the page resolves them, so that one chart serves the light and the dark
  * scheme. Scales therefore map to opacity or to listed colours, never between two colours.
- * @type {import('vega-lite').Config}
  */
-const CONFIG = {
+const config: Config = {
   background: 'transparent',
   font: 'system-ui, sans-serif',
   view: { stroke: null },
@@ -29,22 +28,26 @@ const CONFIG = {
   text: { fontSize: 12 },
 };
 
+const use = 'charts are drawn by';
+
 /**
- * @param {import('vega-lite').TopLevelSpec} specification
- * @param {string} description what the chart shows, for those who do not see it
- * @param {number} [minScale] how small it may become; a narrower screen scrolls it instead, because its text must stay readable
- * @returns {Promise<string>} an SVG element that fills the width it is given
+ * @param description What the chart shows, for those who do not see it.
+ * @param minScale How small it may become; a narrower screen scrolls it instead, because its text must stay readable.
+ * @returns An SVG element that fills the width it is given.
+ * @throws UnsupportedError, by rejection, where vega or vega-lite is not installed.
  */
-export async function renderChart(specification, description, minScale = 0.75) {
-  const { spec } = compile(specification, { config: CONFIG });
+export async function renderChart(specification: TopLevelSpec, description: string, minScale = 0.75): Promise<string> {
+  const vega = await loadOptional('vega', use, () => import('vega'));
+  const { compile } = await loadOptional('vega-lite', use, () => import('vega-lite'));
+  const { spec } = compile(specification, { config });
   const view = new vega.View(vega.parse(spec), { renderer: 'none', logLevel: vega.Error });
   try {
     const svg = await view.toSVG();
     const viewBox = /<svg[^>]* viewBox="([^"]+)"/.exec(svg)?.[1];
     if (viewBox === undefined) throw new Error('the chart has no viewBox');
     const width = Number(viewBox.split(' ')[2]);
-    const style = `min-width:${Math.round(minScale * width)}px;max-width:${Math.round(1.15 * width)}px`;
-    const opening = `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="${viewBox}" style="${style}">`;
+    const size = `min-width:${Math.round(minScale * width)}px;max-width:${Math.round(1.15 * width)}px`;
+    const opening = `<svg role="img" aria-label="${escapeHtml(description)}" viewBox="${viewBox}" style="${size}">`;
     return svg.replace(/<svg[^>]*>/, () => opening);
   } finally {
     view.finalize();

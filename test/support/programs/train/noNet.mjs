@@ -1,0 +1,2 @@
+// What is no model.
+export default () => ({ forward: (x) => x });
