@@ -5,7 +5,8 @@ import { add } from '../ops/binary';
 import { concat } from '../ops/concat';
 import { maxRank } from '../shape';
 import { checkpoint } from '../tape/checkpoint';
-import type { Tensor } from '../tensor';
+import type { AnyTensor, Tensor } from '../tensor';
+import { release } from './chain';
 import { type Field, uniteFields } from './field';
 import { expectModule, Module } from './module';
 import { namedList } from './sequential';
@@ -37,6 +38,8 @@ export class Residual<D extends DType = 'float32'> extends Module<D> {
     const learnt = this.body.call(input);
     const around = this.shortcut === null ? input : this.shortcut.call(input);
     const sum = add(learnt as Tensor<DType>, around as Tensor<DType>) as Tensor<D>;
+    // Not at the end only: they are the largest tensors of many networks.
+    for (const one of [learnt, around]) if (one !== input) release(one as AnyTensor);
     return this.activation === null ? sum : this.activation.call(sum);
   }
 

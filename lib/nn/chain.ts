@@ -3,7 +3,7 @@
 // overrides forward(), always runs by itself.
 import type { DType, FloatDType } from '../dtype';
 import { mode } from '../tape/mode';
-import type { Tensor } from '../tensor';
+import type { AnyTensor, Tensor } from '../tensor';
 import { ReLU, ReLU6 } from './activations';
 import { Conv2d } from './conv';
 import { foldSources } from './foldedNorm';
@@ -37,6 +37,11 @@ function runAt<D extends DType>(
   return [conv._callWith(input as never, fold, activation) as Tensor<DType> as Tensor<D>, next];
 }
 
+/** Disposes what a module gave and nobody holds: neither `keep()` nor whoever made it. @internal */
+export function release(tensor: AnyTensor): void {
+  if (!tensor._watched) tensor.dispose();
+}
+
 /**
  * The output of the last module, each run on the output of the one before; the input itself if there is none. What is in between
  * is disposed as soon as the next module has it, unless the tape or `keep()` holds it.
@@ -47,7 +52,7 @@ export function runChain<D extends DType>(layers: readonly Module<D>[], input: T
   let current = input.reshape(input.shape);
   for (let at = 0; at < layers.length; ) {
     const [output, next] = runAt(layers, at, current);
-    if (output !== current && !current._watched) current.dispose();
+    if (output !== current) release(current as AnyTensor);
     current = output;
     at = next;
   }
