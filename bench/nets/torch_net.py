@@ -129,6 +129,15 @@ def prepare(task):
     return step, settings["checkedSteps"]
 
 
+def peak_memory():
+    """As contenders/serve.ts has it."""
+    try:
+        with open("/proc/self/status", encoding="utf8") as stream:
+            return next(1024 * int(line.split()[1]) for line in stream if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def say(message):
     print(json.dumps(message), flush=True)
 
@@ -146,8 +155,7 @@ def main():
         for _ in range(times):
             run()
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        say({"seconds": seconds, "peakBytes": peak})
+        say({"seconds": seconds, "peakBytes": peak_memory()})
 
 
 main()

@@ -100,8 +100,11 @@ function stepCycles(rows: number, columns: number, tile: { lanes: number; rows: 
   return Math.ceil(rows / tile.rows) * tile.rows * perRow;
 }
 
-/** Cycles to bring one vector of the other operand into a panel, from windows or from a matrix as it lies in memory. */
-const packCycles = { windows: 5, matrix: 3 } as const;
+/**
+ * Cycles to bring one vector of the other operand into a panel, from windows or from a matrix as it lies in memory; and one element,
+ * where windows are more than two columns apart.
+ */
+const packCycles = { windows: 5, matrix: 3, element: 3 } as const;
 /** Cycles that a product takes however small it is: per group (by weight, more is prepared), phase, and panel of columns. */
 const fixedCycles = { group: 250, weight: 700, phase: 300, panel: 100 } as const;
 /**
@@ -144,7 +147,9 @@ function implicitCycles(problem: ConvProblem, of: Sizes, tile: Tile): number {
   const { rows, sums, taps, height, width, phases } = of;
   const pixels = height * width;
   const steps = sums * taps;
-  const perVector = taps === 1 && phases === 1 ? packCycles.matrix : packCycles.windows;
+  const scattered = problem.direction === 'forward' && problem.window.w.stride > 2;
+  const windows = scattered ? packCycles.element * tile.lanes : packCycles.windows;
+  const perVector = taps === 1 && phases === 1 && !scattered ? packCycles.matrix : windows;
   const packing = (steps * pixels * perVector) / tile.lanes;
   if (problem.direction === 'weight') {
     const gradients = (rows * pixels * packCycles.matrix) / tile.lanes;

@@ -4,6 +4,7 @@
 
 #include "executor.h"
 #include "gemm.h"
+#include "transpose.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -19,20 +20,17 @@ RECEPTIVE_FN void pack_rows(const T* from, std::int64_t step_stride, std::int64_
   }
 }
 
-// dst[k * width + j] from a matrix whose elements of one j are contiguous: a transpose, in blocks of steps so that the
-// lines read stay in the first cache.
+// dst[k * width + j] from a matrix whose elements of one j are contiguous: a transpose.
 template <class T>
 RECEPTIVE_FN void pack_columns(const T* from, std::int64_t stride, std::int64_t kc, int count, int width, T* dst) {
-  constexpr std::int64_t kBlock = 16;
-  for (std::int64_t k0 = 0; k0 < kc; k0 += kBlock) {
-    const std::int64_t end = k0 + kBlock < kc ? k0 + kBlock : kc;
-    for (int j = 0; j < count; ++j) {
-      const T* line = from + j * stride;
-      for (std::int64_t k = k0; k < end; ++k) dst[k * width + j] = line[k];
-    }
-    for (int j = count; j < width; ++j) {
-      for (std::int64_t k = k0; k < end; ++k) dst[k * width + j] = T{0};
-    }
+  const Transpose<T> turn{from, dst, stride, width};
+  if (count >= Transpose<T>::N && kc >= Transpose<T>::N) {
+    turn.template block<false>(0, count, 0, kc);
+  } else {
+    turn.thin_block(0, count, 0, kc);
+  }
+  for (int j = count; j < width; ++j) {
+    for (std::int64_t k = 0; k < kc; ++k) dst[k * width + j] = T{0};
   }
 }
 
