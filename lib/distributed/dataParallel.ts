@@ -4,6 +4,7 @@ import type { DType, FloatDType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
 import { expectModule, type Module } from '../nn/module';
 import { mul } from '../ops/binary';
+import { keep } from '../scope';
 import { shapeText } from '../shape';
 import { noGrad } from '../tape/noGrad';
 import type { AnyTensor, Tensor } from '../tensor';
@@ -134,7 +135,7 @@ export class DataParallel<D extends DType = 'float32'> {
     const op = 'DataParallel.meanOf';
     expectScalar(op, 'value', value);
     const share = shareOption(op, options, this.communicator.size);
-    const weighted = noGrad(() => mul(value as AnyTensor, share)) as AnyTensor;
+    const weighted = keep(noGrad(() => mul(value as AnyTensor, share)) as AnyTensor); // until the promise settles
     try {
       await this.communicator.allReduceSum_([weighted]);
     } catch (error) {
@@ -178,7 +179,7 @@ function signature(tensors: readonly AnyTensor[]): number {
 async function expectSameModels(op: string, communicator: Communicator, tensors: readonly AnyTensor[]): Promise<void> {
   const own = signature(tensors);
   // sum(x)^2 = n sum(x^2) just where all x are equal; exact in float64 up to a thousand ranks.
-  const sums = tensor(new Float64Array([own, own * own]), { device: tensors[0]?.device });
+  const sums = keep(tensor(new Float64Array([own, own * own]), { device: tensors[0]?.device }) as AnyTensor);
   try {
     await communicator.allReduceSum_([sums]);
     const [sum, squares] = await sums.data();

@@ -4,7 +4,7 @@ import { resolveDevice } from '../deviceTable';
 import { ArgumentError, CommunicationError, DisposedError } from '../errors';
 import { detach } from '../move';
 import { accumulate_ } from '../ops/optim';
-import { tidy } from '../scope';
+import { keep, tidy } from '../scope';
 import { sameShape } from '../shape';
 import { noGrad } from '../tape/noGrad';
 import type { AnyTensor } from '../tensor';
@@ -71,7 +71,7 @@ export class LocalGroup {
 
   call(rank: number, kind: Kind, tensors: readonly AnyTensor[], root: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting[rank].push({ kind, root, tensors: noGrad(() => tensors.map(detach)), resolve, reject });
+      this.#waiting[rank].push({ kind, root, tensors: noGrad(() => tensors.map(own)), resolve, reject });
       if (this.#waiting.every((calls) => calls.length > 0)) {
         this.#run(this.#waiting.map((calls) => calls.shift() as Call));
       }
@@ -103,6 +103,11 @@ export class LocalGroup {
       calls.forEach(release);
     }
   }
+}
+
+/** A handle that survives the caller's tidy(): the call may be done later. */
+function own(tensor: AnyTensor): AnyTensor {
+  return keep(detach(tensor));
 }
 
 function release({ tensors }: Call): void {

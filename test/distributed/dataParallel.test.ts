@@ -192,6 +192,26 @@ describeOnDevices('DataParallel', (device) => {
     for (const optimizer of optimizers) optimizer.dispose();
   });
 
+  it('can be called within tidy(), and awaited outside of it', async () => {
+    const nets = [made(new Three()), made(new Three())];
+    const all = localCommunicators([device, device]);
+    // The promises within an object: tidy() refuses to return one.
+    const { making } = tidy(() => ({ making: nets.map((net, rank) => distribute(net, { communicator: all[rank] })) }));
+    const parts = await Promise.all(making);
+    const { done, means } = tidy(() => {
+      const losses = nets.map((net, rank) => net.call(tensor([rank + 1])));
+      return {
+        done: parts.map((part, rank) => part.backward(losses[rank])),
+        means: parts.map((part, rank) => part.meanOf(losses[rank])),
+      };
+    });
+    await Promise.all(done);
+    for (const net of nets) expect(gradients(net)).toEqual(gradientOf(1.5));
+    const numbers = await Promise.all(means);
+    expect(numbers.map((t) => t.item())).toEqual([5 * 15 * 1.5, 5 * 15 * 1.5]);
+    for (const t of numbers) t.dispose();
+  });
+
   it('means numbers, without touching them', async () => {
     const { parts } = await pair();
     const [x, y] = [tensor([2]), tensor([6])];
