@@ -51,7 +51,10 @@ export async function comparisonHtml(comparison) {
           [
             ['data', `${description}: ${count(trained)} training images`],
             ['training', `SGD with momentum, ${plural(settings.epochs, 'epoch')}, batches of ${settings.batchSize}`],
-            ['choice of settings', `after ${plural(settings.trialEpochs, 'epoch')}, by the accuracy on a sixth of the training images that is held out`],
+            [
+              'choice of settings',
+              `after ${plural(settings.trialEpochs, 'epoch')}, by the accuracy on a sixth of the training images that is held out`,
+            ],
             ['seed', String(settings.seed)],
           ],
           { text: true },
