@@ -59,6 +59,8 @@ struct GemmProblem {
   Operand<T> b;
   Result<T> c;
   bool accumulate;  // add to what C holds (and no bias)
+  // Rows are samples, which get the same bits alone and among others: no split depends on how many there are.
+  bool samples = false;
 };
 
 // Block sizes: kc so that B's panel is about the second cache's share of one thread, and the packing budget of A.
@@ -96,7 +98,8 @@ struct GemmPlan {
   std::int64_t panels;  // of columns in a task
 
   // `whole`: all of A is packed elsewhere.
-  RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items, bool whole) {
+  RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items, bool whole,
+                        bool samples) {
     const std::int64_t row_bytes = max1(steps) * static_cast<std::int64_t>(sizeof(T));
     const std::int64_t fit = GemmBlocks<T>::kPackedBytes / row_bytes / kTileRows * kTileRows;
     const std::int64_t padded = round_up(rows, kTileRows);
@@ -106,7 +109,8 @@ struct GemmPlan {
     if (whole) block_rows = padded, block_items = a_items;
     // Long sums of small results: enough pieces to feed threads, each long enough to pay for adding it up.
     splits = 1;
-    if (steps >= 2 * GemmBlocks<T>::kSplitSteps && rows * columns * a_items <= 16 * 1024) {
+    const std::int64_t results = (samples ? kUsualSamples : rows) * columns * a_items;
+    if (steps >= 2 * GemmBlocks<T>::kSplitSteps && results <= 16 * 1024) {
       splits = steps / GemmBlocks<T>::kSplitSteps;
       if (splits > 16) splits = 16;
     }
@@ -126,13 +130,16 @@ struct GemmPlan {
   RECEPTIVE_FN std::int64_t worker_elements() const { return panels * panel_elements(); }
 
  private:
+  static constexpr std::int64_t kUsualSamples = 64;
+
   RECEPTIVE_FN static std::int64_t max1(std::int64_t v) { return v < 1 ? 1 : v; }
 };
 
 template <class T>
 RECEPTIVE_FN std::int64_t gemm_workspace(std::int64_t rows, std::int64_t columns, std::int64_t steps,
-                                         std::int64_t items, std::int64_t a_items, int threads, bool whole = false) {
-  const GemmPlan<T> plan(rows, columns, steps, a_items, whole);
+                                         std::int64_t items, std::int64_t a_items, int threads, bool whole = false,
+                                         bool samples = false) {
+  const GemmPlan<T> plan(rows, columns, steps, a_items, whole, samples);
   const std::int64_t partial = plan.splits > 1 ? items * plan.splits * rows * columns : 0;
   const std::int64_t bytes = static_cast<std::int64_t>(sizeof(T));
   return (whole ? 0 : round_up(plan.packed_elements(steps) * bytes, 64)) + threads * plan.worker_elements() * bytes +
@@ -145,7 +152,7 @@ class Gemm {
   Gemm(const X& executor, const GemmProblem<T>& problem, std::byte* workspace, PackedRows<T> whole)
       : executor_(executor),
         problem_(problem),
-        plan_(problem.rows, problem.columns, problem.steps, problem.a_items, whole.data != nullptr),
+        plan_(problem.rows, problem.columns, problem.steps, problem.a_items, whole.data != nullptr, problem.samples),
         ready_(whole.ready) {
     packed_ = whole.data;
     if (packed_ == nullptr) {

@@ -160,8 +160,9 @@ struct LinearOp {
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<LinearAttrs>(call);
     std::int64_t bytes = 0;
-    dispatch_float(call.outputs[0].dtype,
-                   [&](auto tag) { bytes = gemm_workspace<decltype(tag)>(a.rows, a.out, a.in, 1, 1, threads); });
+    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
+      bytes = gemm_workspace<decltype(tag)>(a.rows, a.out, a.in, 1, 1, threads, false, true);
+    });
     return bytes;
   }
 
@@ -181,7 +182,8 @@ struct LinearOp {
                           operand<T>(input),
                           operand<T>(weight),
                           {static_cast<T*>(call.outputs[0].data), 1, 0, 0, a.out, nullptr, bias, 0},
-                          false},
+                          false,
+                          true},
            executor.workspace());
     });
   }

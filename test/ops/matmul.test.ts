@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { getNumThreads, grad, linear, matmul, setNumThreads } from 'receptive';
+import { getNumThreads, grad, linear, manualSeed, matmul, randn, setNumThreads, slice } from 'receptive';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as reference from '../reference/matmul';
 import { broadcastShapes, type NdArray, ndarray } from '../reference/ndarray';
@@ -132,6 +132,23 @@ describeOnDevices('matmul', () => {
       );
     expectGradient((probe) => f(probe, b), a, gradient.a);
     expectGradient((probe) => f(a, probe), b, gradient.b);
+  });
+
+  it('linear gives a sample the same bits alone and in batches, also where sums are so long that they are divided', async () => {
+    manualSeed(3);
+    for (const [inputs, outputs] of [
+      [6144, 2000],
+      [7000, 10],
+    ]) {
+      const samples = 9;
+      using weight = randn([outputs, inputs]);
+      using batch = randn([samples, inputs]);
+      using together = linear(batch, weight);
+      using first = slice(batch, [0, 0], [1, inputs]);
+      using alone = linear(first, weight);
+      const all = await together.data();
+      expect(await alone.data()).toEqual(all.subarray(0, outputs));
+    }
   });
 
   it('linear has gradients that agree with finite differences', () => {
