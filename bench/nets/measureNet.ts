@@ -4,6 +4,7 @@ import { type Module, summary } from 'receptive/nn';
 import type { Contender } from '../contenders/contenders';
 import type { OnnxWeight } from '../contenders/onnxModel';
 import { ContenderProcess, DeclinedError } from '../contenders/process';
+import { elements } from '../conv/shape';
 import { runsPerRound } from '../measure';
 import { uniforms } from '../random';
 import { sampleIndices } from '../sampling';
@@ -63,10 +64,7 @@ async function prepareTask({ model: name, mode, batch, size }: NetCase, settings
   }
   const { multiplyAdds } = summary(model, [1, ...inputShape.slice(1)]).total;
   model.dispose();
-  const input = uniforms(
-    settings.seed,
-    inputShape.reduce((product, extent) => product * extent, 1),
-  );
+  const input = uniforms(settings.seed, elements(inputShape));
   const classes = graph.outputShape[1];
   writeNet(
     folder,

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OnnxWeight } from '../contenders/onnxModel';
 import { readValues } from '../contenders/serve';
+import { elements } from '../conv/shape';
 import type { Graph } from './graph';
 
 export const netModes = ['inference', 'training'] as const;
@@ -53,8 +54,6 @@ export function parseNetTask(args: readonly string[]): NetTask {
   };
 }
 
-const size = (shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, 1);
-
 /** Writes all files of a task. */
 export function writeNet(
   folder: string,
@@ -87,7 +86,7 @@ export function readWeights(folder: string, { tensors }: NetFile): OnnxWeight[] 
   let at = 0;
   return tensors.map(({ name, shape }) => {
     const begin = at;
-    at += size(shape);
+    at += elements(shape);
     return { name, shape, data: values.subarray(begin, at) };
   });
 }

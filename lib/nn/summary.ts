@@ -1,12 +1,12 @@
 import { expectOptions } from '../check';
 import { zeros } from '../creation';
 import { bytesPerElement, type DType, type FloatDType } from '../dtype';
+import { table } from '../report/text';
 import { tidy } from '../scope';
 import { expectShape, type Shape, shapeText, sizeOf } from '../shape';
 import { noGrad } from '../tape/noGrad';
 import type { AnyTensor, Tensor } from '../tensor';
 import { expectModule, type Module } from './module';
-import { table } from './table';
 
 /** A layer as it ran: a module without modules below it, or with parameters of its own. */
 export interface SummaryRow {
@@ -77,13 +77,16 @@ function inInference<D extends DType>(model: Module<D>, fn: () => void): void {
 function text(rows: readonly SummaryRow[], total: Summary['total']): string {
   const numbers = ({ neurons, parameters, multiplyAdds, activationBytes }: Summary['total']): string[] =>
     [neurons, parameters, multiplyAdds, activationBytes].map((value) => value.toLocaleString('en-US'));
+  const names = ['name', 'type', 'output shape'];
+  const head = [...names, 'neurons', 'parameters', 'multiply-adds', 'activation bytes'];
   return table(
-    ['name', 'type', 'output shape', 'neurons', 'parameters', 'multiply-adds', 'activation bytes'],
+    head,
     [
       ...rows.map((row) => [row.name, row.type, shapeText(row.outputShape), ...numbers(row)]),
       ['total', '', '', ...numbers(total)],
     ],
-    3,
+    head.map((title) => (names.includes(title) ? 'left' : 'right')),
+    '-',
   );
 }
 

@@ -24,11 +24,12 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Columns padded to their widest cell, aligned as asked. */
+/** Columns padded to their widest cell, aligned as asked; the head is underlined with `rule`. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   align: readonly ('left' | 'right')[],
+  rule = '─',
 ): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
   const line = (cells: readonly string[]): string =>
@@ -36,5 +37,5 @@ export function table(
       .map((cell, column) => (align[column] === 'right' ? cell.padStart(widths[column]) : cell.padEnd(widths[column])))
       .join('  ')
       .trimEnd();
-  return [line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+  return [line(head), widths.map((width) => rule.repeat(width)).join('  '), ...rows.map(line)].join('\n');
 }

@@ -13,25 +13,11 @@
 
 #include "../check.h"
 #include "core/error.h"
+#include "sink.h"
 
 using namespace receptive;
 
 namespace {
-
-struct Sink : CompletionSink {
-  void complete(Completion* completion) noexcept override {
-    const std::lock_guard lock(mutex);
-    done.push_back(completion);
-    changed.notify_all();
-  }
-  void wait(const Completion& completion) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return std::find(done.begin(), done.end(), &completion) != done.end(); });
-  }
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Completion*> done;
-};
 
 // Rank 1 of 3 in a world in which all others have the same values. What the test changes while the thread runs is
 // atomic.

@@ -11,25 +11,11 @@
 #include "../check.h"
 #include "cpu/host_memory.h"
 #include "fake_ops.h"
+#include "sink.h"
 
 using namespace receptive;
 
 namespace {
-
-struct Sink : CompletionSink {
-  void complete(Completion* completion) noexcept override {
-    const std::lock_guard lock(mutex);
-    done.push_back(completion);
-    changed.notify_all();
-  }
-  void wait(const Completion& completion) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return std::find(done.begin(), done.end(), &completion) != done.end(); });
-  }
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<Completion*> done;
-};
 
 // A tensor of 64-bit numbers: one handle on a block.
 struct Number {
