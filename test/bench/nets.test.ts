@@ -1,6 +1,3 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { mul, type Tensor } from 'receptive';
 import { resnet18 } from 'receptive/models';
 import {
@@ -17,14 +14,9 @@ import {
   Residual,
   Sequential,
 } from 'receptive/nn';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { graphOf } from '../../bench/nets/graph';
-import type { NetResult } from '../../bench/nets/measureNet';
 import { type NetTask, netArguments, parseNetTask } from '../../bench/nets/task';
-import { runFile } from '../support/child';
-
-const folder = mkdtempSync(join(tmpdir(), 'receptive-bench-test-'));
-afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('the graph of a model', () => {
   it('has layers, sums and joins with what each takes, whichever container they are in', () => {
@@ -97,35 +89,4 @@ describe('the graph of a model', () => {
 it('tasks survive being arguments', () => {
   const task: NetTask = { model: 'lenet5', mode: 'training', threads: 2, seed: 7, folder: '/a=b/c', samples: [0, 12] };
   expect(parseNetTask(netArguments(task))).toEqual(task);
-});
-
-describe('npm run bench -- --nets', () => {
-  const bench = (...args: string[]) => runFile('build/bench/main.js', { args, env: { PATH: folder } });
-
-  it.each(['inference', 'training'])('times %s', async (mode) => {
-    const json = join(folder, `${mode}.json`);
-    const { code, stdout, stderr } = await bench(
-      ...['--nets', 'lenet5', '--mode', mode, '--batch', '2', '--rounds', '2', '--seed', '3'],
-      ...['--peers', 'none', '--json', json],
-    );
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(new RegExp(`^lenet5 ${mode}, 2 x 28² +receptive .* ±`, 'm'));
-    const { results } = JSON.parse(readFileSync(json, 'utf8')) as { results: NetResult[] };
-    const [{ scores, multiplyAdds, net }] = results;
-    expect(net).toEqual({ model: 'lenet5', mode, batch: 2, size: 28 });
-    expect(multiplyAdds).toBe(6 * 28 * 28 * 25 + 16 * 100 * 150 + 400 * 120 + 120 * 84 + 840);
-    expect(scores[0].secondsPerRun.median).toBeGreaterThan(0);
-    expect(scores[0].scriptShare).toBeGreaterThan(0);
-    expect(scores[0].peakBytes).toBeGreaterThan(2 ** 24);
-  });
-
-  it.each([
-    [['--nets', 'lenet4'], /--nets: there is no 'lenet4', only lenet5, alexnet/],
-    [['--nets', 'lenet5', '--mode', 'both'], /--mode: there is no 'both', only inference, training/],
-    [['--nets', 'lenet5', '--peers', 'onednn'], /--peers: there is no 'onednn', only ort, pytorch/],
-  ])('refuses %j', async (args, message) => {
-    const { code, stderr } = await bench(...args);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(message);
-  });
 });

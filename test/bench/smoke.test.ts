@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { NetResult } from '../../bench/nets/measureNet';
 import type { Report } from '../../bench/report/model';
 import { runFile } from '../support/child';
 
@@ -63,12 +64,32 @@ it('measures the cases of op families', async () => {
   expect(stdout).toMatch(/seed 3\n +\d+\.\d GB\/s +\+-.* oneHot /);
 });
 
+it.each(['inference', 'training'])('times %s of a whole net', async (mode) => {
+  const json = join(folder, `${mode}.json`);
+  const { code, stdout, stderr } = await bench(
+    ...['--nets', 'lenet5', '--mode', mode, '--batch', '2', '--rounds', '2', '--seed', '3'],
+    ...['--peers', 'none', '--json', json],
+  );
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(new RegExp(`^lenet5 ${mode}, 2 x 28² +receptive .* ±`, 'm'));
+  const { results } = JSON.parse(readFileSync(json, 'utf8')) as { results: NetResult[] };
+  const [{ scores, multiplyAdds, net }] = results;
+  expect(net).toEqual({ model: 'lenet5', mode, batch: 2, size: 28 });
+  expect(multiplyAdds).toBe(6 * 28 * 28 * 25 + 16 * 100 * 150 + 400 * 120 + 120 * 84 + 840);
+  expect(scores[0].secondsPerRun.median).toBeGreaterThan(0);
+  expect(scores[0].scriptShare).toBeGreaterThan(0);
+  expect(scores[0].peakBytes).toBeGreaterThan(2 ** 24);
+});
+
 it.each([
   [['--suite', 'nets'], /--suite: there is no 'nets', only alexnet, vgg_16/],
   [['--peers', 'caffe'], /--peers: there is no 'caffe'/],
   [['--shape', '3@7'], /--shape: '3@7' is not a convolution/],
   [['--rounds', '0'], /--rounds must be a whole number >= 1, given '0'/],
   [['--batches', '1'], /--batches/],
+  [['--nets', 'lenet4'], /--nets: there is no 'lenet4', only lenet5, alexnet/],
+  [['--nets', 'lenet5', '--mode', 'both'], /--mode: there is no 'both', only inference, training/],
+  [['--nets', 'lenet5', '--peers', 'onednn'], /--peers: there is no 'onednn', only ort, pytorch/],
 ])('refuses %j', async (args, message) => {
   const { code, stderr } = await bench(...args);
   expect(code).toBe(2);
