@@ -85,10 +85,10 @@ Block* Allocator::fresh(int sizeClass, std::int64_t request, Lock& lock) {
   if (block->bytes == 0) return block.release();
   if (reserved_ + block->bytes > limit_) make_room(block->bytes, request, lock);
   const auto size = static_cast<std::size_t>(block->bytes);
-  void* data = source_.allocate(size);
+  void* data = source_.allocate(source_.which, size);
   if (data == nullptr) {
     drop_ready(0);
-    data = source_.allocate(size);
+    data = source_.allocate(source_.which, size);
   }
   if (data == nullptr) fail(request, "the system has no more");
   block->data = static_cast<std::byte*>(data);
@@ -189,7 +189,7 @@ void Allocator::empty_cache() {
 
 void Allocator::destroy(Block* block) noexcept {
   if (block->data != nullptr) {
-    source_.release(block->data, static_cast<std::size_t>(block->bytes));
+    source_.release(source_.which, block->data, static_cast<std::size_t>(block->bytes));
     reserved_ -= block->bytes;
   }
   delete block;

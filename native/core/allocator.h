@@ -17,10 +17,12 @@
 
 namespace receptive {
 
-// Where the memory comes from; allocate returns null when there is none. Blocks are 64-byte aligned at least.
+// Where the memory comes from; allocate returns null when there is none. Blocks are 64-byte aligned at least. `which`
+// is passed on: the number of the device, where the source serves several.
 struct MemorySource {
-  void* (*allocate)(std::size_t bytes);
-  void (*release)(void* data, std::size_t bytes);
+  void* (*allocate)(int which, std::size_t bytes);
+  void (*release)(int which, void* data, std::size_t bytes);
+  int which = 0;
 };
 
 struct MemoryStats {

@@ -23,7 +23,7 @@ struct CopyPlan {
 
 // The same copy with its axes in the order of the destination, the axes of one element dropped and neighbours merged
 // where they are one axis in both. The order of a copy is free, so the caller's order of axes means nothing.
-RECEPTIVE_FN CopyPlan in_memory_order(const CopyPlan& given) {
+RECEPTIVE_HOST_FN CopyPlan in_memory_order(const CopyPlan& given) {
   CopyPlan plan;
   for (int d = 0; d < given.rank; ++d) {
     if (given.dims[d] == 1) continue;

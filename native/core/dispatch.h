@@ -24,7 +24,7 @@ RECEPTIVE_FN std::int64_t element_bytes(DType dtype) {
 
 // float32 or float64; the caller's check() has refused everything else.
 template <class F>
-RECEPTIVE_FN void dispatch_float(DType dtype, F&& f) {
+RECEPTIVE_HOST_FN void dispatch_float(DType dtype, F&& f) {
   if (dtype == DType::float64) {
     f(double{});
   } else {
@@ -34,7 +34,7 @@ RECEPTIVE_FN void dispatch_float(DType dtype, F&& f) {
 
 // The types that have arithmetic: float32, float64, int32, uint8.
 template <class F>
-RECEPTIVE_FN void dispatch_number(DType dtype, F&& f) {
+RECEPTIVE_HOST_FN void dispatch_number(DType dtype, F&& f) {
   switch (dtype) {
     case DType::float32:
       return f(float{});
@@ -50,7 +50,7 @@ RECEPTIVE_FN void dispatch_number(DType dtype, F&& f) {
 
 // Types told apart by size only, for ops that move elements and do not look at them: 1, 4 or 8 bytes.
 template <class F>
-RECEPTIVE_FN void dispatch_bits(DType dtype, F&& f) {
+RECEPTIVE_HOST_FN void dispatch_bits(DType dtype, F&& f) {
   switch (element_bytes(dtype)) {
     case 1:
       return f(std::uint8_t{});

@@ -44,6 +44,20 @@ inline constexpr std::int64_t kGrain = 16384;
 // Work below this many elements stays on the calling thread: waking another costs more than it saves.
 inline constexpr std::int64_t kParallelElements = 4 * kGrain;
 
+// Where bodies report what only the data can show.
+struct FaultLog {
+  Fault* first;
+  char* lock;
+
+  // Element `position` holds `value` where only 0 <= value < limit is legal; the lowest position is kept.
+  void report(std::int64_t position, std::int64_t value, std::int64_t limit) const {
+    while (__atomic_test_and_set(lock, __ATOMIC_ACQUIRE)) {
+    }
+    if (first->position < 0 || position < first->position) *first = Fault{position, value, limit};
+    __atomic_clear(lock, __ATOMIC_RELEASE);
+  }
+};
+
 class Executor {
  public:
   explicit Executor(KernelContext& context) : context_(context) {}
@@ -53,14 +67,7 @@ class Executor {
   bool packed_ready() const { return context_.packedReady; }
   int threads() const { return context_.parallel.threads; }
 
-  // Records that element `position` holds `value` where only 0 <= value < limit is legal; the lowest position is kept.
-  void fault(std::int64_t position, std::int64_t value, std::int64_t limit) const {
-    Fault* f = context_.fault;
-    while (__atomic_test_and_set(&lock_, __ATOMIC_ACQUIRE)) {
-    }
-    if (f->position < 0 || position < f->position) *f = Fault{position, value, limit};
-    __atomic_clear(&lock_, __ATOMIC_RELEASE);
-  }
+  FaultLog faults() const { return FaultLog{context_.fault, &faultLock_}; }
 
   // Whether an output of `bytes` had better go around the caches, since it is larger than the last of them: the
   // processor then need not read the lines that it overwrites. For bodies whose full tiles are aligned as `out` is.
@@ -200,7 +207,7 @@ class Executor {
   }
 
   KernelContext& context_;
-  mutable char lock_ = 0;
+  mutable char faultLock_ = 0;
 };
 
 }  // namespace receptive::RECEPTIVE_TARGET

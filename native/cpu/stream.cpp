@@ -4,8 +4,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "../core/dispatch.h"
 #include "../core/error.h"
+#include "../core/task.h"
 #include "../core/thread.h"
 
 namespace receptive {
@@ -24,43 +24,8 @@ constexpr double kInlineUs = 20;
 double estimated_us(Cost cost) { return std::max(cost.flops / kFlopsPerUs, cost.bytes / kBytesPerUs) + kCallUs; }
 Cost copy_cost(std::int64_t bytes) { return {0, 2 * static_cast<double>(bytes)}; }
 
-// Only what the call uses: an OpTask is about 2 KiB, and most calls fill a tenth of it.
-void copy_task(OpTask& to, const OpTask& from) {
-  to.op = from.op;
-  to.number = from.number;
-  to.token = from.token;
-  to.freshOutputs = from.freshOutputs;
-  to.cost = from.cost;
-  to.threads = from.threads;
-  to.workspace = from.workspace;
-  to.packed = from.packed;
-  to.freshPacked = from.freshPacked;
-  to.call.inputCount = from.call.inputCount;
-  to.call.outputCount = from.call.outputCount;
-  std::copy_n(from.inputs, from.call.inputCount, to.inputs);
-  std::copy_n(from.outputs, from.call.outputCount, to.outputs);
-  std::copy_n(from.call.inputs, from.call.inputCount, to.call.inputs);
-  std::copy_n(from.call.outputs, from.call.outputCount, to.call.outputs);
-  std::memcpy(to.call.attrs, from.call.attrs, static_cast<std::size_t>(from.op->attrBytes));
-}
-
 void copy_bytes(void* target, const void* source, std::int64_t bytes) {
   if (bytes > 0) std::memcpy(target, source, static_cast<std::size_t>(bytes));
-}
-
-// A failure's reader has been told: synchronize() need not tell it again.
-FailurePointer told(const Block& block) {
-  if (block.failure != nullptr) block.failure->reported = true;
-  return block.failure;
-}
-
-// Whether the op writes the whole storage of an output in place anew. Otherwise that keeps its failure: the op may have
-// read it, or written a part of it only.
-bool rewrites(const OpTask& task, std::int32_t output) {
-  const auto overwrites = task.op->entry->overwrites;
-  const View& view = task.call.outputs[output];
-  return overwrites != nullptr && view.size * host::element_bytes(view.dtype) == task.outputs[output]->requested &&
-         overwrites(task.call);
 }
 
 #ifdef RECEPTIVE_POISON_MEMORY
@@ -270,20 +235,12 @@ void CpuStream::compute(OpTask& task) noexcept {
   const OpCall& call = task.call;
   Block* packed = task.packed;
   if (packed != nullptr && task.freshPacked) packed->filled = false;
-  FailurePointer inherited;
-  for (std::int32_t i = 0; i < call.inputCount && inherited == nullptr; ++i) inherited = task.inputs[i]->failure;
-  if (inherited != nullptr) {
-    for (std::int32_t i = 0; i < call.outputCount; ++i) task.outputs[i]->failure = inherited;
-    return;
-  }
-  for (std::int32_t i = 0; i < call.outputCount; ++i) {
-    Block& block = *task.outputs[i];
-    const bool fresh = (task.freshOutputs >> i & 1) != 0;
-    if (block.failure != nullptr && (fresh || rewrites(task, i))) block.failure.reset();
+  if (inherit_failure(task)) return;
 #ifdef RECEPTIVE_POISON_MEMORY
-    if (fresh) poison(block.data, block.bytes);
-#endif
+  for (std::int32_t i = 0; i < call.outputCount; ++i) {
+    if ((task.freshOutputs >> i & 1) != 0) poison(task.outputs[i]->data, task.outputs[i]->bytes);
   }
+#endif
   Pool::Team team(pool_, task.threads);
   Fault fault{-1, 0, 0};
   KernelContext context{team.parallel(), task.workspace, nullptr, false, &fault, nullptr, lastCacheBytes_};
@@ -296,15 +253,7 @@ void CpuStream::compute(OpTask& task) noexcept {
   }
   task.op->entry->run(call, context);
   if (packed != nullptr) packed->filled = true;
-  if (fault.position >= 0) fail(task, fault);
-}
-
-void CpuStream::fail(const OpTask& task, const Fault& fault) {
-  const auto failure = std::make_shared<Failure>(
-      ErrorCode::index, text_of(task.op->entry->name, ": index ", fault.value, " at position ", fault.position,
-                                " is not in [0, ", fault.limit, ")"));
-  for (std::int32_t i = 0; i < task.call.outputCount; ++i) task.outputs[i]->failure = failure;
-  failures_.add(failure);
+  if (fault.position >= 0) fail_task(task, fault, failures_);
 }
 
 }  // namespace receptive

@@ -57,7 +57,6 @@ class CpuStream final : public Stream {
   // Either side, in the stream's order.
   void run(OpTask& task, bool isInline) noexcept;
   void compute(OpTask& task) noexcept;
-  void fail(const OpTask& task, const Fault& fault);
 
   const std::uint32_t device_;
   Pool& pool_;

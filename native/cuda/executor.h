@@ -1,6 +1,5 @@
 // The CUDA executor: what op headers see as "executor.h" when nvcc compiles them. Bodies and their contract are those
-// of cpu/executor.h. So far it has rows() and planes(), enough for bodies to be compiled and looked at; streams,
-// memory, reduce() and gemm() come with the CUDA backend.
+// of cpu/executor.h.
 //
 // A thread is a lane. A block has threads along the width, the rows and the planes, in that order of preference, so
 // that neighbouring lanes are neighbouring elements and short rows still fill a block. Indices come from the grid,
@@ -14,6 +13,7 @@
 #include "../core/dispatch.h"
 #include "../core/family.h"
 #include "../core/op.h"
+#include "context.h"
 #include "lanes.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -72,6 +72,22 @@ __global__ void __launch_bounds__(kBlockThreads, kResidentBlocks)
   }
 }
 
+// Where bodies report what only the data can show.
+struct FaultLog {
+  FaultSlot* slot;
+
+  // Element `position` holds `value` (of 32 bits) where only 0 <= value < limit is legal; the lowest position is kept.
+  // Positions beyond 32 bits count as the last of them.
+  RECEPTIVE_FN void report([[maybe_unused]] std::int64_t position, [[maybe_unused]] std::int64_t value,
+                           [[maybe_unused]] std::int64_t limit) const {
+#ifdef __CUDA_ARCH__
+    const auto at = static_cast<unsigned long long>(position < 0xfffffffe ? position : 0xfffffffe);
+    atomicExch(&slot->limit, static_cast<unsigned long long>(limit));
+    atomicMin(&slot->key, at << 32 | static_cast<std::uint32_t>(value));
+#endif
+  }
+};
+
 // Launches go to the context's stream. A launch that fails leaves its error for cudaGetLastError(), which is asked once
 // per op.
 class Executor {
@@ -79,6 +95,8 @@ class Executor {
   explicit Executor(KernelContext& context) : context_(context) {}
 
   std::byte* workspace() const { return context_.workspace; }
+
+  FaultLog faults() const { return FaultLog{cuda().fault}; }
 
   bool writes_around(const void*, std::int64_t) const { return false; }
 
@@ -129,7 +147,8 @@ class Executor {
     }
   };
 
-  cudaStream_t stream() const { return static_cast<cudaStream_t>(context_.stream); }
+  const CudaContext& cuda() const { return *static_cast<const CudaContext*>(context_.stream); }
+  cudaStream_t stream() const { return cuda().stream; }
 
   KernelContext& context_;
 };

@@ -11,7 +11,7 @@ namespace receptive::RECEPTIVE_TARGET {
 using Dims = std::int64_t[kMaxRank];
 
 // Null, or why dims do not describe `size` elements.
-RECEPTIVE_FN const char* check_dims(std::int64_t rank, const Dims& dims, std::int64_t size) {
+RECEPTIVE_HOST_FN const char* check_dims(std::int64_t rank, const Dims& dims, std::int64_t size) {
   if (rank < 0 || rank > kMaxRank) return "the rank is not in [0, 8]";
   std::int64_t product = 1;
   bool empty = false;
@@ -25,8 +25,8 @@ RECEPTIVE_FN const char* check_dims(std::int64_t rank, const Dims& dims, std::in
 
 // Null, or why an operand cannot be read with these strides, where check_dims() has passed. An operand that is also the
 // output must have each element at its own place.
-RECEPTIVE_FN const char* check_operand(std::int64_t rank, const Dims& dims, const Dims& strides, const View& in,
-                                       const View& out) {
+RECEPTIVE_HOST_FN const char* check_operand(std::int64_t rank, const Dims& dims, const Dims& strides, const View& in,
+                                            const View& out) {
   if (out.size == 0) return nullptr;
   std::int64_t last = 0, dense = 1;
   bool in_order = true;

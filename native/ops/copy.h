@@ -20,7 +20,7 @@ struct CopyAttrs {
 };
 
 // Whether there is nothing to copy; the extents may then be anything.
-RECEPTIVE_FN bool copies_nothing(const CopyAttrs& a) {
+RECEPTIVE_HOST_FN bool copies_nothing(const CopyAttrs& a) {
   for (int d = 0; d < a.rank; ++d) {
     if (a.dims[d] == 0) return true;
   }
@@ -28,8 +28,8 @@ RECEPTIVE_FN bool copies_nothing(const CopyAttrs& a) {
 }
 
 // The last element that a walk over dims with these strides reaches from offset, or -1 if that is outside [0, size).
-RECEPTIVE_FN std::int64_t last_element(const CopyAttrs& a, const std::int64_t* strides, std::int64_t offset,
-                                       std::int64_t size) {
+RECEPTIVE_HOST_FN std::int64_t last_element(const CopyAttrs& a, const std::int64_t* strides, std::int64_t offset,
+                                            std::int64_t size) {
   if (offset < 0) return -1;
   std::int64_t last = offset;
   for (int d = 0; d < a.rank; ++d) {
@@ -42,7 +42,7 @@ RECEPTIVE_FN std::int64_t last_element(const CopyAttrs& a, const std::int64_t* s
   return last < size ? last : -1;
 }
 
-RECEPTIVE_FN CopyPlan plan_of(const CopyAttrs& a) {
+RECEPTIVE_HOST_FN CopyPlan plan_of(const CopyAttrs& a) {
   CopyPlan plan;
   plan.rank = static_cast<int>(a.rank);
   for (int d = 0; d < plan.rank; ++d) {
@@ -54,7 +54,7 @@ RECEPTIVE_FN CopyPlan plan_of(const CopyAttrs& a) {
 }
 
 // In memory order, each stride of the destination is longer than all that the inner axes reach.
-RECEPTIVE_FN bool writes_once(const CopyPlan& plan) {
+RECEPTIVE_HOST_FN bool writes_once(const CopyPlan& plan) {
   std::int64_t reach = 0;
   for (int d = plan.rank - 1; d >= 0; --d) {
     if (plan.dst[d] <= reach) return false;
@@ -64,11 +64,11 @@ RECEPTIVE_FN bool writes_once(const CopyPlan& plan) {
 }
 
 // The address of an element; an output that is new has none when it is checked.
-RECEPTIVE_FN std::uintptr_t address_of(const View& view, std::int64_t at) {
+RECEPTIVE_HOST_FN std::uintptr_t address_of(const View& view, std::int64_t at) {
   return reinterpret_cast<std::uintptr_t>(view.data) + static_cast<std::uintptr_t>(at * element_bytes(view.dtype));
 }
 
-RECEPTIVE_FN bool copies_onto_itself(const OpCall& call, const CopyPlan& plan) {
+RECEPTIVE_HOST_FN bool copies_onto_itself(const OpCall& call, const CopyPlan& plan) {
   const auto& a = attrs_of<CopyAttrs>(call);
   if (address_of(call.inputs[0], a.srcOffset) != address_of(call.outputs[0], a.dstOffset)) return false;
   for (int d = 0; d < plan.rank; ++d) {

@@ -58,8 +58,8 @@ struct SameDouble {
 };
 
 template <class X>
-RECEPTIVE_FN void run_sequence(X& executor, const View& out, double start, double step, std::int64_t last,
-                               double stop) {
+RECEPTIVE_HOST_FN void run_sequence(X& executor, const View& out, double start, double step, std::int64_t last,
+                                    double stop) {
   const auto run = [&](auto to) {
     using To = decltype(to);
     executor.rows(1, out.size, SequenceBody<To>{static_cast<typename To::Out*>(out.data), start, step, last, stop});

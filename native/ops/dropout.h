@@ -77,11 +77,7 @@ struct DropoutBody {
       for (int w = 0; w < 4; ++w) {
         const auto word = words.w[w] & std::uint64_t{0xffffffffu};
         const auto keep = word >= Pack<std::uint64_t, N>(threshold);
-        if constexpr (sizeof(T) == 8) {
-          kept[w] = {keep.v};
-        } else {
-          kept[w] = {__builtin_convertvector(keep.v, typename Mask<T, N>::Vector)};
-        }
+        kept[w] = convert_mask<T>(keep);
       }
     } else {
       const auto even = philox_block<N / 2>(key, counter, 2);

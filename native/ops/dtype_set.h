@@ -20,7 +20,7 @@ RECEPTIVE_FN bool takes(unsigned types, DType dtype) {
 
 // f(T{}) with the element type of `dtype`, which check() has found in `types`. uint8 and boolean share uint8_t.
 template <unsigned types, class F>
-RECEPTIVE_FN void dispatch_set(DType dtype, F&& f) {
+RECEPTIVE_HOST_FN void dispatch_set(DType dtype, F&& f) {
   switch (dtype) {
     case DType::float32:
       if constexpr ((types & dtype_bit(DType::float32)) != 0) f(float{});

@@ -6,11 +6,10 @@
 
 namespace receptive::RECEPTIVE_TARGET {
 
-template <class X>
 struct IndexCheck {
   using Element = std::int32_t;
   static constexpr bool kOverlap = true;
-  const X* executor;
+  FaultLog faults;
   const std::int32_t* indices;
   std::int32_t limit;  // legal: 0 <= index < limit
 
@@ -20,15 +19,14 @@ struct IndexCheck {
   RECEPTIVE_FN void tile(std::int64_t, std::int64_t begin, P p) const {
     const auto index = p.load(indices + begin);  // inactive lanes read 0
     if (any((index < Pack<std::int32_t, P::count>(0)) | (index >= Pack<std::int32_t, P::count>(limit)))) {
-      report(executor, indices, limit, begin, p.active);
+      report(begin, p.active);
     }
   }
 
  private:
-  RECEPTIVE_COLD static void report(const X* executor, const std::int32_t* indices, std::int32_t limit,
-                                    std::int64_t begin, int count) {
+  RECEPTIVE_COLD void report(std::int64_t begin, int count) const {
     for (std::int64_t i = begin; i < begin + count; ++i) {
-      if (indices[i] < 0 || indices[i] >= limit) executor->fault(i, indices[i], limit);
+      if (indices[i] < 0 || indices[i] >= limit) faults.report(i, indices[i], limit);
     }
   }
 };
@@ -36,7 +34,7 @@ struct IndexCheck {
 // All `count` indices against [0, limit).
 template <class X>
 void check_indices(const X& executor, const std::int32_t* indices, std::int64_t count, std::int64_t limit) {
-  if (limit > 0) executor.rows(1, count, IndexCheck<X>{&executor, indices, static_cast<std::int32_t>(limit)});
+  if (limit > 0) executor.rows(1, count, IndexCheck{executor.faults(), indices, static_cast<std::int32_t>(limit)});
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

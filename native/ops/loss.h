@@ -24,7 +24,7 @@ RECEPTIVE_FN bool per_line(const Attrs& a, const View& v) {
 }
 
 // (x, labels | probabilities) -> [outer * inner]
-template <class X, template <class, class> class Body, bool kLabels>
+template <class X, template <class> class Body, bool kLabels>
 struct ClassLossOp {
   using Attrs = LineAttrs;
   static constexpr Field fields[] = {RECEPTIVE_INTEGER(LineAttrs, outer), RECEPTIVE_INTEGER(LineAttrs, n),
@@ -53,9 +53,9 @@ struct ClassLossOp {
       auto* const out = static_cast<T*>(call.outputs[0].data);
       if constexpr (kLabels) {
         lines(executor, a.outer, a.n, a.inner,
-              Body<X, T>{&executor, x, static_cast<const std::int32_t*>(call.inputs[1].data), out});
+              Body<T>{executor.faults(), x, static_cast<const std::int32_t*>(call.inputs[1].data), out});
       } else {
-        lines(executor, a.outer, a.n, a.inner, Body<X, T>{x, static_cast<const T*>(call.inputs[1].data), out});
+        lines(executor, a.outer, a.n, a.inner, Body<T>{x, static_cast<const T*>(call.inputs[1].data), out});
       }
     });
   }
@@ -118,9 +118,10 @@ struct CrossEntropyGrad : ClassLossGradBase<X, true, 3> {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       lines(executor, a.outer, a.n, a.inner,
-            CrossEntropyGradBody<X, T>{
-                &executor, CrossEntropyGrad::template upstream<T>(call), static_cast<const T*>(call.inputs[1].data),
-                static_cast<const std::int32_t*>(call.inputs[2].data), static_cast<T*>(call.outputs[0].data)});
+            CrossEntropyGradBody<T>{executor.faults(), CrossEntropyGrad::template upstream<T>(call),
+                                    static_cast<const T*>(call.inputs[1].data),
+                                    static_cast<const std::int32_t*>(call.inputs[2].data),
+                                    static_cast<T*>(call.outputs[0].data)});
     });
   }
 };
@@ -133,7 +134,7 @@ struct SoftCrossEntropyGrad : ClassLossGradBase<X, false, 3> {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       lines(executor, a.outer, a.n, a.inner,
-            SoftCrossEntropyGradBody<X, T>{
+            SoftCrossEntropyGradBody<T>{
                 SoftCrossEntropyGrad::template upstream<T>(call), static_cast<const T*>(call.inputs[1].data),
                 static_cast<const T*>(call.inputs[2].data), static_cast<T*>(call.outputs[0].data)});
     });
@@ -148,9 +149,9 @@ struct NllLossGrad : ClassLossGradBase<X, true, 2> {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       lines(executor, a.outer, a.n, a.inner,
-            NllLossGradBody<X, T>{&executor, NllLossGrad::template upstream<T>(call),
-                                  static_cast<const std::int32_t*>(call.inputs[1].data),
-                                  static_cast<T*>(call.outputs[0].data)});
+            NllLossGradBody<T>{executor.faults(), NllLossGrad::template upstream<T>(call),
+                               static_cast<const std::int32_t*>(call.inputs[1].data),
+                               static_cast<T*>(call.outputs[0].data)});
     });
   }
 };

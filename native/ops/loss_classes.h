@@ -21,21 +21,21 @@ struct ClassLossGradAttrs {
 };
 
 // The label of lane l of a line, or -1 after reporting one that is out of range.
-template <class X, class Line>
-RECEPTIVE_FN std::int32_t label_of(const X* executor, const Line& line, const std::int32_t* labels, int l) {
+template <class Line>
+RECEPTIVE_FN std::int32_t label_of(const FaultLog& faults, const Line& line, const std::int32_t* labels, int l) {
   const std::int32_t label = labels[line.index + l];
   if (label >= 0 && label < line.n) return label;
-  executor->fault(line.index + l, label, line.n);
+  faults.report(line.index + l, label, line.n);
   return -1;
 }
 
 // x at each line's label.
-template <class X, class T, class Line>
-RECEPTIVE_FN Pack<T, Line::count> at_label(const X* executor, const Line& line, const T* x,
+template <class T, class Line>
+RECEPTIVE_FN Pack<T, Line::count> at_label(const FaultLog& faults, const Line& line, const T* x,
                                            const std::int32_t* labels) {
   T lanes[Line::count] = {};
   for (int l = 0; l < line.p.active; ++l) {
-    const std::int32_t label = label_of(executor, line, labels, l);
+    const std::int32_t label = label_of(faults, line, labels, l);
     lanes[l] = label < 0 ? static_cast<T>(__builtin_nan("")) : x[line.base + label * line.inner + l];
   }
   return Pack<T, Line::count>::read(lanes);
@@ -60,22 +60,22 @@ struct Upstream {
   }
 };
 
-template <class X, class T, class Line>
-RECEPTIVE_FN LabelledLine<T, Line::count> labelled_line(const X* executor, const Line& line, const std::int32_t* labels,
-                                                        const Upstream<T>& upstream) {
+template <class T, class Line>
+RECEPTIVE_FN LabelledLine<T, Line::count> labelled_line(const FaultLog& faults, const Line& line,
+                                                        const std::int32_t* labels, const Upstream<T>& upstream) {
   using I = SignedOf<T>;
   constexpr int C = Line::count;
   I lanes[C] = {};
-  for (int l = 0; l < line.p.active; ++l) lanes[l] = label_of(executor, line, labels, l);
+  for (int l = 0; l < line.p.active; ++l) lanes[l] = label_of(faults, line, labels, l);
   const auto label = Pack<I, C>::read(lanes);
   const auto none = convert_mask<T>(label < Pack<I, C>(I(0)));
   return {label, select(none, static_cast<T>(__builtin_nan("")), upstream.load(line.p, line.index))};
 }
 
-template <class X, class T>
+template <class T>
 struct CrossEntropyBody {
   using Element = T;
-  const X* executor;
+  FaultLog faults;
   const T* x;
   const std::int32_t* labels;
   T* out;
@@ -83,7 +83,7 @@ struct CrossEntropyBody {
   template <class Line>
   RECEPTIVE_FN void line(const Line& line) const {
     const auto scale = softmax_scale(line, x, Keep::nothing);
-    line.p.store(out + line.index, log(scale.sum) - (at_label(executor, line, x, labels) - scale.max));
+    line.p.store(out + line.index, log(scale.sum) - (at_label(faults, line, x, labels) - scale.max));
   }
 };
 
@@ -104,10 +104,10 @@ struct SoftmaxMinusOneHot {
   }
 };
 
-template <class X, class T>
+template <class T>
 struct CrossEntropyGradBody {
   using Element = T;
-  const X* executor;
+  FaultLog faults;
   Upstream<T> upstream;
   const T* x;
   const std::int32_t* labels;
@@ -118,7 +118,7 @@ struct CrossEntropyGradBody {
     constexpr int C = Line::count;
     const auto terms = line.near(dx);
     const auto scale = softmax_scale(line, x, Keep::terms, terms);
-    const auto target = labelled_line(executor, line, labels, upstream);
+    const auto target = labelled_line(faults, line, labels, upstream);
     line.map(SoftmaxMinusOneHot<T, C, std::remove_const_t<decltype(terms)>>{dx, Pack<T, C>(T(1)) / scale.sum, target,
                                                                             &terms});
   }
@@ -145,7 +145,7 @@ struct SoftTerms : AddUp<T> {
   }
 };
 
-template <class X, class T>
+template <class T>
 struct SoftCrossEntropyBody {
   using Element = T;
   const T* x;
@@ -175,7 +175,7 @@ struct SoftmaxMinusTarget {
   }
 };
 
-template <class X, class T>
+template <class T>
 struct SoftCrossEntropyGradBody {
   using Element = T;
   Upstream<T> upstream;
@@ -194,17 +194,17 @@ struct SoftCrossEntropyGradBody {
   }
 };
 
-template <class X, class T>
+template <class T>
 struct NllLossBody {
   using Element = T;
-  const X* executor;
+  FaultLog faults;
   const T* x;
   const std::int32_t* labels;
   T* out;
 
   template <class Line>
   RECEPTIVE_FN void line(const Line& line) const {
-    line.p.store(out + line.index, -at_label(executor, line, x, labels));
+    line.p.store(out + line.index, -at_label(faults, line, x, labels));
   }
 };
 
@@ -223,17 +223,17 @@ struct ValueAtLabel {
   }
 };
 
-template <class X, class T>
+template <class T>
 struct NllLossGradBody {
   using Element = T;
-  const X* executor;
+  FaultLog faults;
   Upstream<T> upstream;
   const std::int32_t* labels;
   T* dx;
 
   template <class Line>
   RECEPTIVE_FN void line(const Line& line) const {
-    line.map(ValueAtLabel<T, Line::count>{dx, labelled_line(executor, line, labels, upstream)});
+    line.map(ValueAtLabel<T, Line::count>{dx, labelled_line(faults, line, labels, upstream)});
   }
 };
 

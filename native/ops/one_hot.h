@@ -16,7 +16,7 @@ struct OneHotAttrs {
   double off;
 };
 
-template <class X, class T>
+template <class T>
 struct OneHotBody {
   using Element = T;
   static constexpr bool kOverlap = true;
@@ -25,7 +25,7 @@ struct OneHotBody {
     std::int64_t label;
     T off;
   };
-  const X* executor;
+  FaultLog faults;
   const std::int32_t* labels;
   T* out;
   std::int64_t classes;
@@ -35,7 +35,7 @@ struct OneHotBody {
   RECEPTIVE_FN Row row(std::int64_t i) const {
     const std::int32_t label = labels[i];
     if (label >= 0 && label < classes) return {out + i * classes, label, off};
-    executor->fault(i, label, classes);
+    faults.report(i, label, classes);
     return {out + i * classes, -1, kIsFloat<T> ? static_cast<T>(__builtin_nan("")) : off};
   }
   template <class P>
@@ -73,8 +73,8 @@ struct OneHot {
     dispatch_number(out.dtype, [&](auto tag) {
       using T = decltype(tag);
       executor.rows(labels.size, a.classes,
-                    OneHotBody<X, T>{&executor, static_cast<const std::int32_t*>(labels.data),
-                                     static_cast<T*>(out.data), a.classes, element<T>(on), element<T>(off)});
+                    OneHotBody<T>{executor.faults(), static_cast<const std::int32_t*>(labels.data),
+                                  static_cast<T*>(out.data), a.classes, element<T>(on), element<T>(off)});
     });
   }
 };

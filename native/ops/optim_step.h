@@ -12,7 +12,7 @@
 namespace receptive::RECEPTIVE_TARGET {
 
 // Outputs are written in place; a tensor is either the gradient itself or shares no memory with it.
-RECEPTIVE_FN const char* check_in_place(const OpCall& call) {
+RECEPTIVE_HOST_FN const char* check_in_place(const OpCall& call) {
   const View& gradient = call.inputs[0];
   const std::int64_t bytes = gradient.size * element_bytes(gradient.dtype);
   if (!is_float(gradient.dtype)) return "only float32 and float64";

@@ -14,7 +14,7 @@
 namespace receptive::RECEPTIVE_TARGET {
 
 // Null, or why `out` cannot be written from `in` element by element.
-RECEPTIVE_FN const char* check_alike(const View& in, const View& out) {
+RECEPTIVE_HOST_FN const char* check_alike(const View& in, const View& out) {
   if (in.dtype != out.dtype) return "the types of input and output differ";
   if (in.size != out.size) return "the sizes of input and output differ";
   const std::int64_t bytes = in.size * element_bytes(in.dtype);
@@ -41,7 +41,7 @@ inline constexpr std::int64_t kWidestPack = 64;
 
 // Whether the output is written around the caches; in place its lines are there already.
 template <class X>
-RECEPTIVE_FN bool goes_around(const X& executor, const OpCall& call) {
+RECEPTIVE_HOST_FN bool goes_around(const X& executor, const OpCall& call) {
   const View& out = call.outputs[0];
   for (std::int32_t i = 0; i < call.inputCount; ++i) {
     if (call.inputs[i].data == out.data) return false;

@@ -322,7 +322,7 @@ class PoolGradient {
   RECEPTIVE_COLD void report(std::int64_t plane, std::int64_t begin, std::int64_t end) const {
     const std::int64_t limit = plan_.y.input * plan_.x.input, row = plane * plan_.y.output;
     for (std::int64_t i = (row + begin) * plan_.x.output; i < (row + end) * plan_.x.output; ++i) {
-      if (plan_.indices[i] < 0 || plan_.indices[i] >= limit) executor_.fault(i, plan_.indices[i], limit);
+      if (plan_.indices[i] < 0 || plan_.indices[i] >= limit) executor_.faults().report(i, plan_.indices[i], limit);
     }
   }
 
