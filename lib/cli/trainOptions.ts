@@ -105,7 +105,9 @@ function runOptionsOf(values: Values): RunOptions {
   }
   const distributed = choiceOption('distributed', values.distributed, launchers);
   if (distributed !== undefined && values.device !== undefined && values.device !== 'cpu') {
-    throw new Error(`--distributed ${distributed} trains on the CPU; it and --device ${values.device} exclude each other`);
+    throw new Error(
+      `--distributed ${distributed} trains on the CPU; it and --device ${values.device} exclude each other`,
+    );
   }
   return {
     checkpoint: kept ? resolve(checkpoint) : undefined,

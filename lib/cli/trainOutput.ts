@@ -21,7 +21,9 @@ export function headLines(prepared: PreparedRun, device: DeviceInfo, processes: 
     `data      ${titles.data}: ${imagesText(prepared)} of ${count(context.data.classes.length)} classes`,
     `model     ${titles.model}: ${count(parameters)} parameters, images [${inputShape.join(', ')}]`,
     `device    ${deviceText(device)}`,
-    ...(processes === 1 ? [] : [`processes ${processes}, each with ${plural(settings.batch / processes, 'image')} of a batch`]),
+    ...(processes === 1
+      ? []
+      : [`processes ${processes}, each with ${plural(settings.batch / processes, 'image')} of a batch`]),
     `training  ${plural(settings.epochs, 'epoch')} of ${plural(train.wholeLength, 'step')}: ${optimizerText(settings)}`,
   ];
 }

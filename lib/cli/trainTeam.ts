@@ -31,7 +31,9 @@ export async function together<T>(team: Team, work: () => Promise<T>): Promise<T
     (value) => ({ value, status: 0 }),
     (error: unknown) => ({ error, status: failureStatus(error) }),
   );
-  const statuses = await team.sum(Array.from({ length: team.count }, (_, i) => (i === team.index ? outcome.status : 0)));
+  const statuses = await team.sum(
+    Array.from({ length: team.count }, (_, i) => (i === team.index ? outcome.status : 0)),
+  );
   const first = statuses.findIndex((status) => status !== 0);
   if ('value' in outcome && first === -1) return outcome.value;
   // Most often all fail for the same reason, which is told once.
