@@ -68,7 +68,8 @@ Several processes
                         resume; the first one prints and writes files. Without mpirun it is a single process. On the CPU
 
 SIGINT and SIGTERM finish the step, save and exit; a second one exits at once, the checkpoint before stays whole. With
---distributed one to any of the processes stops all of them. What mpirun itself gets it passes on after one second, and ends
-what is left after another one: --mca odls_base_sigkill_timeout 30 makes that thirty.
+--distributed one to any of the processes stops all of them. mpirun passes on its own a second later, and kills what is left
+after another second (--mca odls_base_sigkill_timeout 30: after thirty); npx does not wait for the end then, while
+node_modules/.bin/receptive in its place does.
 Exit status: 0 done, 1 failed, 2 wrong command line, 130 or 143 stopped by SIGINT or SIGTERM.`;
 }

@@ -14,7 +14,7 @@ const at = (name: string): string => join(folder, name);
 const main = 'dist/cli/main.js';
 
 const trainProcesses = (processes: number, args: readonly string[], options: Omit<MpiOptions, 'args'> = {}) =>
-  mpirunFile(processes, main, { timeout: 60_000, ...options, args: ['train', ...args, '--distributed', 'mpi'] });
+  mpirunFile(processes, main, { ...options, args: ['train', ...args, '--distributed', 'mpi'] });
 
 /** Without what mpirun says itself of a program that failed, in a frame. */
 const ofPrograms = (stderr: string): string => stderr.replace(/^-{20,}\n[\s\S]*?^-{20,}\n/gm, '');
@@ -35,7 +35,7 @@ const norm = (values: Float32Array): number => Math.sqrt(values.reduce((sum, v) 
 /** |a - b| / |b|. */
 const distance = (a: Float32Array, b: Float32Array): number => norm(a.map((value, i) => value - b[i])) / norm(b);
 
-describe.skipIf(noMpi !== null)('several processes train as one does, but for rounding,', () => {
+describe.skipIf(noMpi !== null)('several processes train as one does, but for rounding,', { timeout: 180_000 }, () => {
   /** Of 96 images, so many validate. */
   const settings = (held: number) => [
     ...smallRun,
@@ -60,52 +60,48 @@ describe.skipIf(noMpi !== null)('several processes train as one does, but for ro
     [2, 31],
     // 3 images, for four processes.
     [4, 29],
-  ])(
-    '%i processes, %i of 96 images held back',
-    async (processes, held) => {
-      const name = `${processes} ${held}`;
-      const files = (which: string) => ['--checkpoint', at(`${which} ${name}`), '--json', at(`${which} ${name}.json`)];
-      const [single, several] = await Promise.all([
-        runTrain([...settings(held), ...files('one')]),
-        trainProcesses(processes, [...settings(held), ...files('several')]),
-      ]);
-      expect(single).toMatchObject({ code: 0, stderr: '' });
-      expect(several).toMatchObject({ code: 0, stderr: '' });
+  ])('%i processes, %i of 96 images held back', async (processes, held) => {
+    const name = `${processes} ${held}`;
+    const files = (which: string) => ['--checkpoint', at(`${which} ${name}`), '--json', at(`${which} ${name}.json`)];
+    const [single, several] = await Promise.all([
+      runTrain([...settings(held), ...files('one')]),
+      trainProcesses(processes, [...settings(held), ...files('several')]),
+    ]);
+    expect(single).toMatchObject({ code: 0, stderr: '' });
+    expect(several).toMatchObject({ code: 0, stderr: '' });
 
-      const [one, some] = await Promise.all(
-        ['one', 'several'].map((which) => weights(at(`${which} ${name}/last.safetensors`))),
-      );
-      expect(Object.keys(some)).toEqual(Object.keys(one));
-      expect(Object.keys(one)).toHaveLength(4);
-      for (const [tensor, values] of Object.entries(one))
-        expect(distance(some[tensor], values), tensor).toBeLessThan(1e-5);
+    const [one, some] = await Promise.all(
+      ['one', 'several'].map((which) => weights(at(`${which} ${name}/last.safetensors`))),
+    );
+    expect(Object.keys(some)).toEqual(Object.keys(one));
+    expect(Object.keys(one)).toHaveLength(4);
+    for (const [tensor, values] of Object.entries(one))
+      expect(distance(some[tensor], values), tensor).toBeLessThan(1e-5);
 
-      const [plain, shared] = ['one', 'several'].map((which) =>
-        JSON.parse(readFileSync(at(`${which} ${name}.json`), 'utf8')),
-      );
-      expect([plain.processes, shared.processes]).toEqual([1, processes]);
-      for (const [i, { train, validation, curve, ...others }] of plain.history.entries()) {
-        const same = shared.history[i];
-        expect([same.epoch, same.learningRate]).toEqual([others.epoch, others.learningRate]);
-        for (const [figures, expected] of [
-          [same.train, train],
-          [same.validation, validation],
-        ]) {
-          expect(figures.loss / expected.loss).toBeCloseTo(1, 4);
-          expect([figures.accuracy, figures.accuracy5]).toEqual([expected.accuracy, expected.accuracy5]);
-        }
-        expect(same.curve).toHaveLength(curve.length);
-        expect(same.imagesPerSecond * same.seconds).toBeCloseTo(96 - held, 6);
+    const [plain, shared] = ['one', 'several'].map((which) =>
+      JSON.parse(readFileSync(at(`${which} ${name}.json`), 'utf8')),
+    );
+    expect([plain.processes, shared.processes]).toEqual([1, processes]);
+    for (const [i, { train, validation, curve, ...others }] of plain.history.entries()) {
+      const same = shared.history[i];
+      expect([same.epoch, same.learningRate]).toEqual([others.epoch, others.learningRate]);
+      for (const [figures, expected] of [
+        [same.train, train],
+        [same.validation, validation],
+      ]) {
+        expect(figures.loss / expected.loss).toBeCloseTo(1, 4);
+        expect([figures.accuracy, figures.accuracy5]).toEqual([expected.accuracy, expected.accuracy5]);
       }
-      expect(shared.test.accuracy).toEqual(plain.test.accuracy);
+      expect(same.curve).toHaveLength(curve.length);
+      expect(same.imagesPerSecond * same.seconds).toBeCloseTo(96 - held, 6);
+    }
+    expect(shared.test.accuracy).toEqual(plain.test.accuracy);
 
-      // The random numbers go on from the same place, whoever has drawn them.
-      const random = async (which: string) =>
-        (await readSafetensorsHeader(at(`${which} ${name}/last.safetensors`))).metadata.random;
-      expect(await random('several')).toBe(await random('one'));
-    },
-    60_000,
-  );
+    // The random numbers go on from the same place, whoever has drawn them.
+    const random = async (which: string) =>
+      (await readSafetensorsHeader(at(`${which} ${name}/last.safetensors`))).metadata.random;
+    expect(await random('several')).toBe(await random('one'));
+  });
 
   it('and the first of them alone prints', async () => {
     const { code, stdout, stderr } = await trainProcesses(3, [
@@ -123,10 +119,10 @@ describe.skipIf(noMpi !== null)('several processes train as one does, but for ro
     const begin = ['data     ', 'model    ', 'device   ', 'processes', 'training '];
     expect(starts).toEqual([...begin, 'epoch 1/3', 'epoch 2/3', 'epoch 3/3', 'done     ', 'best     ', 'test     ']);
     expect(stdout).toMatch(/^processes 3, each with 4 images of a batch\r?$/m);
-  }, 60_000);
+  });
 });
 
-describe.skipIf(noMpi !== null)('a process that nobody launched', () => {
+describe.skipIf(noMpi !== null)('a process that nobody launched', { timeout: 180_000 }, () => {
   it('trains by itself, bit for bit as without --distributed', async () => {
     const run = (name: string, ...args: string[]) =>
       runTrain([...smallRun, '--epochs', '2', '--val-split', '0.27', '--checkpoint', at(name), ...args]);
@@ -134,11 +130,12 @@ describe.skipIf(noMpi !== null)('a process that nobody launched', () => {
     expect(plain).toMatchObject({ code: 0, stderr: '' });
     expect(world).toMatchObject({ code: 0, stderr: '' });
     await expectSameCheckpoints(at('world'), at('plain'));
-  }, 60_000);
+  });
 });
 
 describe.skipIf(noMpi !== null)(
   'a run of two processes that is resumed ends as one that was never stopped, bit for bit,',
+  { timeout: 180_000 },
   () => {
     const settings = [...smallRun, ...['--epochs', '3', '--optimizer', 'adamw', '--lr', '0.01', '--augment', 'crop:2']];
     const run = (name: string, ...args: string[]) =>
@@ -152,32 +149,29 @@ describe.skipIf(noMpi !== null)(
 
     beforeAll(async () => {
       expect(await run('straight')).toMatchObject({ code: 0, stderr: '' });
-    }, 60_000);
+    }, 180_000);
 
-    // Each process asks for the first image and for all 70 that train before the first epoch, and then for half of the images.
-    const before = 1 + 70;
+    // Before the first epoch each process looks at two images by themselves and at all 70 that train; then it asks for half of the
+    // 70 and of the 26 that validate.
+    const before = 2 + 70;
 
     it.each([
       ['SIGTERM', 143, 1, before + 35 + 13 + 20],
       ['SIGINT', 130, 0, before + 12],
       // Within the validation.
       ['SIGTERM', 143, 1, before + 35 + 10],
-    ])(
-      'after %s, which ends with status %i when process %i gets it',
-      async (signal, status, rank, images) => {
-        const name = `${signal} ${images}`;
-        const { code, stdout, stderr } = await signalled(name, `${images}:${signal}:${rank}`);
-        expect(code).toBe(status);
-        const said = `${signal}: the step is finished and saved, if all processes are there; once more ends at once\n`;
-        expect(ofPrograms(stderr)).toBe(rank === 0 ? said : '');
-        expect(stdout).toMatch(new RegExp(`^stopped   by ${signal} in epoch \\d, after step \\d of 5; saved to `, 'm'));
-        const resumed = await resume(name);
-        expect(resumed).toMatchObject({ code: 0, stderr: '' });
-        expect(resumed.stdout).toMatch(/^resumed {3}epoch [12], after step \d of 5\r?$/m);
-        await expectSameCheckpoints(at(name), at('straight'));
-      },
-      60_000,
-    );
+    ])('after %s, which ends with status %i when process %i gets it', async (signal, status, rank, images) => {
+      const name = `${signal} ${images}`;
+      const { code, stdout, stderr } = await signalled(name, `${images}:${signal}:${rank}`);
+      expect(code).toBe(status);
+      const said = `${signal}: the step is finished and saved, if all processes are there; once more ends at once\n`;
+      expect(ofPrograms(stderr)).toBe(rank === 0 ? said : '');
+      expect(stdout).toMatch(new RegExp(`^stopped   by ${signal} in epoch \\d, after step \\d of 5; saved to `, 'm'));
+      const resumed = await resume(name);
+      expect(resumed).toMatchObject({ code: 0, stderr: '' });
+      expect(resumed.stdout).toMatch(/^resumed {3}epoch [12], after step \d of 5\r?$/m);
+      await expectSameCheckpoints(at(name), at('straight'));
+    });
 
     it('after SIGKILL of one process, which ends the other one', async () => {
       const killed = await signalled('killed', `${before + 35 + 13 + 20}:SIGKILL:1`);
@@ -185,7 +179,7 @@ describe.skipIf(noMpi !== null)(
       expect(killed.stdout).not.toMatch(/^(stopped|done)/m);
       expect(await resume('killed')).toMatchObject({ code: 0, stderr: '' });
       await expectSameCheckpoints(at('killed'), at('straight'));
-    }, 60_000);
+    });
 
     it('and the error of one process ends the other one, with a message', async () => {
       const { code, stdout, stderr } = await signalled('failed', `${before + 35 + 13 + 20}:THROW:1`);
@@ -194,11 +188,11 @@ describe.skipIf(noMpi !== null)(
       expect(stdout).toMatch(/^epoch 1\/3 /m);
       expect(stdout).not.toMatch(/^done/m);
       expect(existsSync(at('failed/last.safetensors'))).toBe(true);
-    }, 60_000);
+    });
   },
 );
 
-describe.skipIf(noMpi !== null)('what all processes refuse is said once', () => {
+describe.skipIf(noMpi !== null)('what all processes refuse is said once', { timeout: 180_000 }, () => {
   const refusal = async (status: number, processes: number, ...args: string[]) => {
     const { code, stdout, stderr } = await trainProcesses(processes, [
       ...smallRun,
@@ -215,20 +209,20 @@ describe.skipIf(noMpi !== null)('what all processes refuse is said once', () => 
       'receptive train: --batch 16 is no multiple of the 3 processes, which have an equal part of each batch\n' +
         'receptive train --help lists the options\n',
     );
-  }, 60_000);
+  });
 
   it('as data that are missing', async () => {
     expect(await refusal(1, 2, '--data', `module:${at('absent.mjs')}`)).toMatch(
       /^[^\n]*absent.mjs: no such file[^\n]*\n$/,
     );
-  }, 60_000);
+  });
 
   it('as a loss that is not finite any more', async () => {
     const args = ['--model', program('dropoutNet'), '--lr', '1e30', '--checkpoint', 'none'];
     const { code, stderr } = await trainProcesses(2, [...smallRun, ...args]);
     expect(code).toBe(1);
     expect(ofPrograms(stderr)).toMatch(/^the loss became (NaN|Infinity) in epoch 1; [^\n]*\n$/);
-  }, 60_000);
+  });
 
   it('as runs that differ from process to process', async () => {
     // mpirun takes several programs, with a colon between them.
@@ -237,7 +231,7 @@ describe.skipIf(noMpi !== null)('what all processes refuse is said once', () => 
     expect(await refusal(1, 1, ...other)).toBe(
       'train: the 2 processes are about to train different runs: all need the same command line, data and checkpoint\n',
     );
-  }, 60_000);
+  });
 });
 
 describe('--distributed', () => {
