@@ -87,25 +87,27 @@ export function cast<E extends DType>(tensor: Tensor<DType>, dtype: E): Tensor<E
 
 /** The extents asked for, with the -1, if there is one, replaced by what the size demands. */
 function inferShape(given: unknown, size: number): number[] {
-  const asked: unknown = Array.isArray(given) ? [...given] : given;
-  const isUnknown = (extent: unknown) => extent === -1;
-  const known = Array.isArray(asked) ? asked.map((extent) => (isUnknown(extent) ? 1 : extent)) : asked;
-  const shape = expectShape('reshape', 'shape', known);
-  const unknowns = Array.isArray(asked) ? asked.filter(isUnknown).length : 0;
-  if (unknowns === 0) return shape;
+  const unknown = Array.isArray(given) ? given.indexOf(-1) : -1;
+  if (unknown < 0) return expectShape('reshape', 'shape', given);
+  const asked = [...(given as unknown[])];
+  const shape = expectShape(
+    'reshape',
+    'shape',
+    asked.map((extent) => (extent === -1 ? 1 : extent)),
+  );
   const text = shapeText(asked as number[]);
-  if (unknowns > 1) throw new ShapeError(`reshape: shape ${text} has more than one -1`);
+  if (asked.lastIndexOf(-1) !== unknown) throw new ShapeError(`reshape: shape ${text} has more than one -1`);
   const rest = sizeOf(shape);
   if (rest === 0 || size % rest !== 0) {
     throw new ShapeError(`reshape: the -1 in ${text} cannot be determined: ${size} elements divided by ${rest}`);
   }
-  shape[(asked as unknown[]).findIndex(isUnknown)] = size / rest;
+  shape[unknown] = size / rest;
   return shape;
 }
 
 export function reshape<D extends DType>(tensor: Tensor<D>, given: readonly number[]): Tensor<D> {
   tensor._expectAlive('reshape');
-  const shape = inferShape(given, tensor.size);
+  const shape = given === tensor.shape ? given : inferShape(given, tensor.size);
   const size = checkedSize('reshape', shape, bytesPerElement(tensor.dtype));
   if (size !== tensor.size) {
     throw new ShapeError(

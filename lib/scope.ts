@@ -83,8 +83,10 @@ export function unwatch(tensor: AnyTensor): void {
   tensor._watched = false;
 }
 
+const none: ReadonlySet<AnyTensor> = new Set();
+
 /** Every tensor within `value`: itself, or in arrays, maps, sets and properties of objects, at any depth. */
-function tensorsIn(value: unknown, found = new Set<AnyTensor>(), seen = new Set<object>()): Set<AnyTensor> {
+function tensorsIn(value: unknown, found = new Set<AnyTensor>(), seen = new Set<object>()): ReadonlySet<AnyTensor> {
   if (value === null || typeof value !== 'object' || seen.has(value)) return found;
   if (value instanceof Tensor) {
     found.add(value);
@@ -128,17 +130,19 @@ export function tidy<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw new ArgumentError('tidy: fn must be a function');
   const scope = new Scope(current);
   current = scope;
-  let survivors = new Set<AnyTensor>();
+  let survivor: unknown;
+  let survivors = none;
   try {
     const result = fn();
     refusePromise('tidy', result);
-    if (scope.tensors.length > 0) survivors = tensorsIn(result);
+    if (result instanceof Tensor) survivor = result;
+    else if (scope.tensors.length > 0) survivors = tensorsIn(result);
     return result;
   } finally {
     current = scope.outer;
     for (const tensor of scope.tensors) {
       if (tensor.disposed || tensor._watched) continue;
-      if (survivors.has(tensor)) adopt(tensor);
+      if (tensor === survivor || survivors.has(tensor)) adopt(tensor);
       else tensor.dispose();
     }
   }

@@ -66,12 +66,13 @@ export function expectShape(op: string, name: string, value: unknown): number[] 
   if (value.length > maxRank) {
     throw new ShapeError(`${op}: ${name} has ${value.length} axes, at most ${maxRank} are supported`);
   }
-  const shape = Array.from(value);
-  for (let axis = 0; axis < shape.length; axis++) {
-    if (!Number.isSafeInteger(shape[axis]) || shape[axis] < 0) {
-      throw new ShapeError(`${op}: ${name}[${axis}] must be an integer >= 0, given ${describe(shape[axis])}`);
+  const shape: number[] = [];
+  for (let axis = 0; axis < value.length; axis++) {
+    const extent = value[axis];
+    if (!Number.isSafeInteger(extent) || extent < 0) {
+      throw new ShapeError(`${op}: ${name}[${axis}] must be an integer >= 0, given ${describe(extent)}`);
     }
-    shape[axis] += 0; // -0 becomes 0
+    shape.push(extent + 0); // -0 becomes 0
   }
   return shape;
 }

@@ -66,7 +66,8 @@ function declineDirect({ channels, groups, nhwc, window: { h, w } }: ConvProblem
   if (perGroup > directLimits.channels) {
     return `it needs at most ${directLimits.channels} channels per group, given ${perGroup}`;
   }
-  const [high, wide] = [h, w].map(({ kernel, dilation }) => (kernel - 1) * dilation + 1);
+  const high = (h.kernel - 1) * h.dilation + 1;
+  const wide = (w.kernel - 1) * w.dilation + 1;
   if (Math.max(high, wide) > directLimits.reach) {
     const most = `${directLimits.reach}x${directLimits.reach}`;
     return `it needs windows of at most ${most}, given ${pairText({ h: high, w: wide })} with dilation`;
