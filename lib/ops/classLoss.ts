@@ -130,9 +130,10 @@ export function crossEntropyGradient<D extends DType>(
   expectPartner(op, 'gradOutput', gradOutput, 'logits', logits);
   expectTensor(op, 'labels', labels);
   const { line, termShape, count } = classesOf(op, 'logits', logits);
+  const { outer, n, inner } = line;
   const native = areLabels(op, logits, labels, termShape) ? ops.crossEntropyGrad : ops.softCrossEntropyGrad;
   const scale = termScale(op, gradOutput, expectReduction(op, options), termShape, count);
-  return run1(native, [gradOutput, logits, labels], logits.dtype, logits.shape, { ...line, scale });
+  return run1(native, [gradOutput, logits, labels], logits.dtype, logits.shape, { outer, n, inner, scale });
 }
 
 /**
@@ -184,8 +185,9 @@ export function nllLossGradient<D extends DType>(
   expectTensor(op, 'labels', labels);
   expectDtype(op, 'labels', labels, ['int32']);
   const { line, termShape, count } = classesOf(op, 'logProbabilities', logProbabilities);
+  const { outer, n, inner } = line;
   expectLabels(op, 'logProbabilities', logProbabilities, labels, termShape);
   const scale = termScale(op, gradOutput, expectReduction(op, options), termShape, count);
   const { dtype, shape } = logProbabilities;
-  return run1(ops.nllLossGrad, [gradOutput, labels], dtype, shape, { ...line, scale });
+  return run1(ops.nllLossGrad, [gradOutput, labels], dtype, shape, { outer, n, inner, scale });
 }

@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { checkedSize, expectAxis, expectShape, type Shape, sameShape, shapeText } from '../shape';
+import { checkedSize, expectAxis, expectShape, extents, type Shape, sameShape, shapeText } from '../shape';
 import { withRecording } from '../tape/mode';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
@@ -70,9 +70,9 @@ function expectPositions(op: string, name: string, shape: Shape, axis: number, i
 }
 
 const gatheredShape = (shape: Shape, axis: number, indices: Shape): number[] => [
-  ...shape.slice(0, axis),
+  ...extents(shape, 0, axis),
   ...indices,
-  ...shape.slice(axis + 1),
+  ...extents(shape, axis + 1),
 ];
 
 /**

@@ -2,7 +2,7 @@
 // is the width of planes that are 1 high.
 import { expectInteger, expectOneOf, expectPair, type Pair } from '../check';
 import { ShapeError } from '../errors';
-import { type Shape, shapeText } from '../shape';
+import { allAxes, type Shape, shapeText } from '../shape';
 
 /** Which axis of an activation holds the channels: `[N, C, H, W]` or `[N, H, W, C]`. */
 export type Layout = 'NCHW' | 'NHWC';
@@ -113,6 +113,5 @@ export function activationShape({ nhwc, batch, channels, height, width }: Activa
 
 /** All axes of activations but the one of the channels. @internal */
 export function pixelAxes(rank: number, nhwc: boolean): number[] {
-  const axes = Array.from({ length: rank }, (_, axis) => axis);
-  return axes.filter((axis) => axis !== (nhwc ? rank - 1 : 1));
+  return allAxes(rank).filter((axis) => axis !== (nhwc ? rank - 1 : 1));
 }
