@@ -54,9 +54,9 @@ export function checkedSize(op: string, shape: Shape, bytes: number): number {
   // The extents of an empty tensor must be countable too: strides are products of them.
   let size = 1;
   let empty = false;
-  for (const extent of shape) {
-    if (extent === 0) empty = true;
-    else size *= extent;
+  for (let axis = 0; axis < shape.length; axis++) {
+    if (shape[axis] === 0) empty = true;
+    else size *= shape[axis];
   }
   if (size * bytes > Number.MAX_SAFE_INTEGER) {
     const aside = empty ? ' (extents of 0 left out)' : '';
@@ -127,7 +127,13 @@ export function allAxes(rank: number): number[] {
 export function expectAxes(op: string, name: string, value: unknown, rank: number): number[] {
   if (value === undefined) return allAxes(rank);
   if (!Array.isArray(value)) return [expectAxis(op, name, value, rank)];
-  const axes = Array.from(value, (axis, i) => expectAxis(op, `${name}[${i}]`, axis, rank)).sort((a, b) => a - b);
+  const axes: number[] = [];
+  let ascending = true;
+  for (let i = 0; i < value.length; i++) {
+    axes.push(expectAxis(op, `${name}[${i}]`, value[i], rank));
+    if (i > 0 && axes[i] < axes[i - 1]) ascending = false;
+  }
+  if (!ascending) axes.sort((a, b) => a - b);
   for (let i = 1; i < axes.length; i++) {
     if (axes[i] === axes[i - 1]) throw new ShapeError(`${op}: ${name} ${shapeText(value)} names axis ${axes[i]} twice`);
   }

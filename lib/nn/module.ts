@@ -114,7 +114,8 @@ export abstract class Module<D extends DType = 'float32'> {
   /** The modules right below this one, by name. */
   namedChildren(): [name: string, module: Module<D>][] {
     const children: [string, Module<D>][] = [];
-    for (const [name, value] of Object.entries(this)) {
+    for (const name of Object.keys(this)) {
+      const value = Reflect.get(this, name) as unknown;
       if (value instanceof Module) children.push([name, value]);
       else if (Array.isArray(value)) {
         value.forEach((one, i) => {
@@ -304,7 +305,8 @@ export abstract class Module<D extends DType = 'float32'> {
   _ownSlots(prefix: string): Slot[] {
     const slots: Slot[] = [];
     const owner = this as unknown as AnyModule;
-    for (const [property, value] of Object.entries(this)) {
+    for (const property of Object.keys(this)) {
+      const value = Reflect.get(this, property) as unknown;
       if (!(value instanceof Tensor)) continue;
       const tensor = value as AnyTensor;
       const buffer = this.#buffers.get(property);
@@ -337,15 +339,16 @@ export abstract class Module<D extends DType = 'float32'> {
   }
 
   /** `above` are the modules that contain this one. */
-  #addTo(found: [string, Module<D>][], name: string, above: readonly Module<D>[]): void {
+  #addTo(found: [string, Module<D>][], name: string, above: Module<D>[]): void {
     if (above.includes(this)) {
       throw new ArgumentError(`${above[0].constructor.name}: the module '${name}' is one of those that contain it`);
     }
     found.push([name, this]);
-    const path = [...above, this];
+    above.push(this);
     for (const [child, module] of this.namedChildren()) {
-      module.#addTo(found, name === '' ? child : `${name}.${child}`, path);
+      module.#addTo(found, name === '' ? child : `${name}.${child}`, above);
     }
+    above.pop();
   }
 }
 

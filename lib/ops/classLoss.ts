@@ -3,7 +3,7 @@ import { expectDtype, expectSameShape, expectTensor, sameDevice } from '../check
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import { DTypeError, ShapeError, UnsupportedError } from '../errors';
-import { shapeText } from '../shape';
+import { extents, shapeText } from '../shape';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { type Line, lineAlong } from './axes';
@@ -49,7 +49,8 @@ function classesOf(op: string, name: string, { shape }: AnyTensor): Classes {
   const axis = shape.length === 1 ? 0 : 1;
   if (shape[axis] === 0) throw new ShapeError(`${op}: ${name} ${shapeText(shape)} has no classes (axis ${axis})`);
   const line = lineAlong(shape, axis);
-  return { line, termShape: shape.toSpliced(axis, 1), count: line.outer * line.inner };
+  const termShape = [...extents(shape, 0, axis), ...extents(shape, axis + 1)];
+  return { line, termShape, count: line.outer * line.inner };
 }
 
 /** Labels are int32 of the terms' shape. */

@@ -206,10 +206,15 @@ function fastestFirst<K extends Estimated>(problem: ConvProblem, among: readonly
     if (kernel === 'implicit') return implicitCycles(problem, of, tile);
     return kernel === 'direct' ? directCycles(problem, of, tile) : winogradCycles(kernel, problem.direction, of, tile);
   };
-  return among
-    .map((kernel) => ({ kernel, cost: cycles(kernel) }))
-    .sort((a, b) => a.cost - b.cost)
-    .map(({ kernel }) => kernel);
+  const order = [...among];
+  const costs = order.map(cycles);
+  for (let i = 1; i < order.length; i++) {
+    for (let k = i; k > 0 && costs[k] < costs[k - 1]; k--) {
+      [costs[k - 1], costs[k]] = [costs[k], costs[k - 1]];
+      [order[k - 1], order[k]] = [order[k], order[k - 1]];
+    }
+  }
+  return order;
 }
 
 const winogradVariants = ['winogradF2', 'winogradF4'] as const;

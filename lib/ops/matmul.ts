@@ -48,6 +48,12 @@ function expectMatrices(op: string, name: 'a' | 'b', shape: Shape, transposed: b
   }
 }
 
+/** The last two axes. */
+function matrixOf(shape: Shape, transposed: boolean): { readonly rows: number; readonly columns: number } {
+  const [last, before] = [shape[shape.length - 1], shape[shape.length - 2]];
+  return transposed ? { rows: last, columns: before } : { rows: before, columns: last };
+}
+
 /** The axes before those of the matrix. */
 const lead = (shape: Shape): number[] => extents(shape, 0, -2);
 
@@ -59,10 +65,8 @@ function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | u
   expectMatrices(op, 'b', b.shape, transposeB);
   const aShape = a.shape.length === 1 ? [1, a.shape[0]] : a.shape;
   const bShape = b.shape.length === 1 ? [b.shape[0], 1] : b.shape;
-  const [aRows, aColumns] = extents(aShape, -2);
-  const [bRows, bColumns] = extents(bShape, -2);
-  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const [steps, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  const { rows: m, columns: k } = matrixOf(aShape, transposeA);
+  const { rows: steps, columns: n } = matrixOf(bShape, transposeB);
   if (k !== steps) {
     throw new ShapeError(
       `${op}: a ${shapeText(a.shape)}${transposeA ? ' transposed' : ''} has ${k} columns, ` +

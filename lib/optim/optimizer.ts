@@ -65,8 +65,10 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     for (const group of this.groups) this.check(op, this.#settingsOf(group));
     const work: [gradient: AnyTensor, group: ParameterGroup<S>, state: ParameterState][] = [];
     let i = 0;
-    for (const [g, group] of this.groups.entries()) {
-      for (const [k, parameter] of group.parameters.entries()) {
+    for (let g = 0; g < this.groups.length; g++) {
+      const group = this.groups[g];
+      for (let k = 0; k < group.parameters.length; k++) {
+        const parameter = group.parameters[k];
         const state = this.#states[i++];
         const name = (): string => `groups[${g}].parameters[${k}]`;
         if (!isLive(parameter)) expectTensor(op, name(), parameter);
