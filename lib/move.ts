@@ -10,7 +10,7 @@ import { native } from './native';
 import { pad } from './ops/copy';
 import { overlap } from './ops/inPlace';
 import { dataSync } from './reading';
-import { checkedSize, expectShape, extents, sameShape, shapeText, sizeOf } from './shape';
+import { checkedSize, expectShape, extentsOf, sameShape, shapeText, sizeOf } from './shape';
 import { linear, record, recording, rule } from './tape/node';
 import { type AnyTensor, Tensor } from './tensor';
 import { describe } from './text';
@@ -139,7 +139,7 @@ export function slice<D extends DType>(tensor: Tensor<D>, begin: number, end?: n
     );
   }
   const inner = extent === 0 ? 0 : tensor.size / extent;
-  const output = view(tensor, [last - first, ...extents(shape, 1)], (last - first) * inner, first * inner);
+  const output = view(tensor, [last - first, ...extentsOf(shape, 1)], (last - first) * inner, first * inner);
   return recording(tensor) ? record(rowsRule, [tensor], output, [], { before: first, after: extent - last }) : output;
 }
 

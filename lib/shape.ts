@@ -25,7 +25,7 @@ export function sizeOf(shape: Shape): number {
  *
  * @internal
  */
-export function extents(shape: Shape, begin: number, end: number = shape.length): number[] {
+export function extentsOf(shape: Shape, begin: number, end: number = shape.length): number[] {
   const rank = shape.length;
   const last = end < 0 ? rank + end : Math.min(end, rank);
   const result: number[] = [];

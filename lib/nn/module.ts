@@ -88,7 +88,7 @@ export abstract class Module<D extends DType = 'float32'> {
     const own: ForwardHook<D> = (...call) => hook(...call); // the same function twice is two hooks
     this.#hooks = [...this.#hooks, own];
     return () => {
-      this.#hooks = this.#hooks.filter((hook) => hook !== own);
+      this.#hooks = this.#hooks.filter((one) => one !== own);
     };
   }
 

@@ -3,7 +3,7 @@ import { expectDtype, expectSameShape, expectTensor, sameDevice } from '../check
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import { DTypeError, ShapeError, UnsupportedError } from '../errors';
-import { extents, shapeText } from '../shape';
+import { extentsOf, sameShape, shapeText } from '../shape';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { type Line, lineAlong } from './axes';
@@ -49,7 +49,7 @@ function classesOf(op: string, name: string, { shape }: AnyTensor): Classes {
   const axis = shape.length === 1 ? 0 : 1;
   if (shape[axis] === 0) throw new ShapeError(`${op}: ${name} ${shapeText(shape)} has no classes (axis ${axis})`);
   const line = lineAlong(shape, axis);
-  const termShape = [...extents(shape, 0, axis), ...extents(shape, axis + 1)];
+  const termShape = [...extentsOf(shape, 0, axis), ...extentsOf(shape, axis + 1)];
   return { line, termShape, count: line.outer * line.inner };
 }
 
@@ -62,6 +62,7 @@ function expectLabels(
   termShape: readonly number[],
 ) {
   sameDevice(op, scoresName, scores, 'labels', labels);
+  if (sameShape(labels.shape, termShape)) return; // before the text of the reason is made
   const reason = `one label per row of classes of ${scoresName} ${shapeText(scores.shape)}`;
   expectSameShape(op, 'labels', labels, termShape, reason);
 }

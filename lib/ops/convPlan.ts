@@ -327,7 +327,7 @@ export function planAlgorithm(
   if (limit !== undefined) {
     // What an algorithm needs can be asked for sizes that can be counted only.
     for (const shape of [inputShape, weightShape, outputShape]) checkedSize(op, shape, bytesPerElement(dtype));
-    const bytesOf = (kernel: Kernel): number => kernelNeeds(problem, attributesOf(sizes, kernel, 0)).workspaceBytes;
+    const bytesOf = (one: Kernel): number => kernelNeeds(problem, attributesOf(sizes, one, 0)).workspaceBytes;
     candidates = withinLimit(op, asked, candidates, limit, bytesOf);
   }
   const kernel = asked === 'search' && batch > 0 ? null : candidates[0];

@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { checkedSize, extents, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { checkedSize, extentsOf, type Shape, sameShape, shapeText, sizeOf } from '../shape';
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { matmul, maxExtent } from './matmul';
@@ -32,7 +32,7 @@ function plan(op: string, input: AnyTensor, weight: AnyTensor): Sizes {
         `${shapeText(weight.shape)} [outputs, inputs]`,
     );
   }
-  const lead = extents(input.shape, 0, -1);
+  const lead = extentsOf(input.shape, 0, -1);
   const outputShape = [...lead, outputs];
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const rows = sizeOf(lead);
@@ -80,7 +80,7 @@ export function linear<D extends DType>(
 /** [..., n] as [rows, n]. */
 function asRows<D extends DType>(tensor: Tensor<D>): Tensor<D> {
   const { shape } = tensor;
-  return shape.length === 2 ? tensor : tensor.reshape([sizeOf(extents(shape, 0, -1)), shape[shape.length - 1]]);
+  return shape.length === 2 ? tensor : tensor.reshape([sizeOf(extentsOf(shape, 0, -1)), shape[shape.length - 1]]);
 }
 
 const withShape = <D extends DType>(tensor: Tensor<D>, shape: Shape): Tensor<D> =>

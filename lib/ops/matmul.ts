@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { broadcastShapes, checkedSize, extents, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { broadcastShapes, checkedSize, extentsOf, type Shape, sameShape, shapeText, sizeOf } from '../shape';
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { broadcastStrides, collapse } from './broadcast';
@@ -55,7 +55,7 @@ function matrixOf(shape: Shape, transposed: boolean): { readonly rows: number; r
 }
 
 /** The axes before those of the matrix. */
-const lead = (shape: Shape): number[] => extents(shape, 0, -2);
+const lead = (shape: Shape): number[] => extentsOf(shape, 0, -2);
 
 function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | undefined): Product {
   const { transposeA = false, transposeB = false } = expectOptions(op, options, ['transposeA', 'transposeB']);
