@@ -1,12 +1,12 @@
 import { opNumber } from './boundary';
 import { expectBoolean, expectDtypeName, expectFinite, expectInteger, expectOptions } from './check';
 import { deviceOption } from './deviceTable';
-import { type Attributes, create1 } from './dispatch';
+import { type Attributes, create1, runInPlace } from './dispatch';
 import { bytesPerElement, type DType, isFloat } from './dtype';
 import { ArgumentError, DTypeError, ShapeError } from './errors';
 import { cast, fromHost } from './move';
 import { checkedSize, expectShape, sameShape, shapeText, sizeOf } from './shape';
-import type { Tensor } from './tensor';
+import type { AnyTensor, Tensor } from './tensor';
 import { describe } from './text';
 import { type DTypeOf, flatten, type TensorValues } from './values';
 
@@ -145,6 +145,11 @@ export function full<V extends number | boolean, D extends DType = V extends boo
   }
   const extents = expectShape('full', 'shape', shape);
   return create('full', fillOp, extents, { value: Number(value) }, options, isBool ? 'bool' : 'float32');
+}
+
+/** Overwrites a tensor with one number, converted as `full()` does. @internal */
+export function writeConstant(name: string, target: AnyTensor, value: number): void {
+  runInPlace(fillOp, [], [target], { value }, name);
 }
 
 /**

@@ -2,12 +2,12 @@ import { opNumber } from './boundary';
 import { expectDtypeName, expectFinite, expectInteger, expectOptions } from './check';
 import { type CreationOptions, gradOption } from './creation';
 import { deviceOption } from './deviceTable';
-import { type Attributes, create1 } from './dispatch';
+import { type Attributes, create1, runInPlace } from './dispatch';
 import { bytesPerElement, type DType, type FloatDType } from './dtype';
 import { ArgumentError } from './errors';
 import { drawRandom } from './random';
 import { checkedSize, expectShape } from './shape';
-import type { Tensor } from './tensor';
+import type { AnyTensor, Tensor } from './tensor';
 
 const uniformOp = opNumber('randomUniform');
 const normalOp = opNumber('randomNormal');
@@ -33,6 +33,21 @@ function draw<D extends DType>(
   const result = create1(op, device, dtype, shape, { ...attrs, seed, offset });
   result._requiresGrad = wantsGrad;
   return result;
+}
+
+/** Overwrites a tensor with numbers of the stream, one per element. */
+function drawInto(name: string, op: number, tensor: AnyTensor, attrs: Attributes): void {
+  runInPlace(op, [], [tensor], { ...attrs, ...drawRandom(name, tensor.size) }, name);
+}
+
+/** Overwrites a float tensor with what `rand()` would give; low <= high are finite. @internal */
+export function writeUniform(name: string, tensor: AnyTensor, low: number, high: number): void {
+  drawInto(name, uniformOp, tensor, { low, high });
+}
+
+/** Overwrites a float tensor with what `randn()` would give; mean and std >= 0 are finite. @internal */
+export function writeNormal(name: string, tensor: AnyTensor, mean: number, std: number): void {
+  drawInto(name, normalOp, tensor, { mean, std });
 }
 
 /**

@@ -1,10 +1,10 @@
 // Initialisations of weights, in place. Each overwrites a float tensor, off the tape, with numbers of the thread's random
 // stream (`manualSeed()`).
 import { expectFinite, expectFloat, expectNumber, expectOptions, expectTensor } from '../check';
-import { full, tensor as tensorOf } from '../creation';
+import { tensor as tensorOf, writeConstant } from '../creation';
 import type { DType, FloatDType } from '../dtype';
 import { ArgumentError, ShapeError } from '../errors';
-import { rand, randn } from '../randomTensors';
+import { writeNormal, writeUniform } from '../randomTensors';
 import { tidy } from '../scope';
 import { shapeText, sizeOf } from '../shape';
 import { noGrad } from '../tape/noGrad';
@@ -27,31 +27,27 @@ export interface GainOptions {
   readonly gain?: number;
 }
 
-interface Where {
-  readonly dtype: FloatDType;
-  readonly device: string;
-}
-
-function fill<D extends DType>(op: string, tensor: Tensor<D>, make: (where: Where) => AnyTensor): Tensor<D> {
+function write<D extends DType>(op: string, tensor: Tensor<D>, overwrite: (tensor: AnyTensor) => void): Tensor<D> {
   expectTensor(op, 'tensor', tensor);
   expectFloat(op, 'tensor', tensor);
-  if (initSkipped()) return tensor;
-  const { dtype, device } = tensor;
-  noGrad(() => tidy(() => (tensor as AnyTensor).copy_(make({ dtype: dtype as FloatDType, device }))));
+  if (!initSkipped()) noGrad(() => overwrite(tensor as AnyTensor));
   return tensor;
 }
 
-function fillUniform<D extends DType>(op: string, tensor: Tensor<D>, low: number, high: number): Tensor<D> {
-  return fill(op, tensor, (where) => rand(tensor.shape, { low, high, ...where }));
+function writeNormals<D extends DType>(op: string, tensor: Tensor<D>, mean: number, std: number): Tensor<D> {
+  return write(op, tensor, (target) => writeNormal(op, target, mean, std));
 }
 
-function fillNormal<D extends DType>(op: string, tensor: Tensor<D>, mean: number, std: number): Tensor<D> {
-  return fill(op, tensor, (where) => randn(tensor.shape, { mean, std, ...where }));
+function writeUniforms<D extends DType>(op: string, tensor: Tensor<D>, low: number, high: number): Tensor<D> {
+  return write(op, tensor, (target) => writeUniform(op, target, low, high));
 }
 
 /** Numbers computed on the host. */
-function fillFrom<D extends DType>(op: string, tensor: Tensor<D>, values: () => Float64Array): Tensor<D> {
-  return fill(op, tensor, ({ dtype, device }) => tensorOf(values(), { shape: tensor.shape, dtype, device }));
+function writeFrom<D extends DType>(op: string, tensor: Tensor<D>, values: () => Float64Array): Tensor<D> {
+  return write(op, tensor, (target) => {
+    const { shape, dtype, device } = target;
+    tidy(() => target.copy_(tensorOf(values(), { shape, dtype: dtype as FloatDType, device }) as AnyTensor));
+  });
 }
 
 /**
@@ -62,7 +58,7 @@ function fillFrom<D extends DType>(op: string, tensor: Tensor<D>, values: () => 
  */
 export function constant_<D extends DType>(tensor: Tensor<D>, value: number): Tensor<D> {
   expectNumber('constant_', 'value', value);
-  return fill('constant_', tensor, (where) => full(tensor.shape, value, where));
+  return write('constant_', tensor, (target) => writeConstant('constant_', target, value));
 }
 
 /**
@@ -76,7 +72,7 @@ export function uniform_<D extends DType>(tensor: Tensor<D>, options?: { low?: n
   const { low = 0, high = 1 } = expectOptions('uniform_', options, ['low', 'high']);
   expectFinite('uniform_', 'low', low);
   expectFinite('uniform_', 'high', high, low);
-  return fillUniform('uniform_', tensor, low, high);
+  return writeUniforms('uniform_', tensor, low, high);
 }
 
 /**
@@ -88,7 +84,7 @@ export function uniform_<D extends DType>(tensor: Tensor<D>, options?: { low?: n
  */
 export function normal_<D extends DType>(tensor: Tensor<D>, options?: { mean?: number; std?: number }): Tensor<D> {
   const { mean = 0, std = 1 } = expectOptions('normal_', options, ['mean', 'std']);
-  return fillNormal('normal_', tensor, expectFinite('normal_', 'mean', mean), expectFinite('normal_', 'std', std, 0));
+  return writeNormals('normal_', tensor, expectFinite('normal_', 'mean', mean), expectFinite('normal_', 'std', std, 0));
 }
 
 /**
@@ -110,7 +106,7 @@ export function truncatedNormal_<D extends DType>(
   if (expectFinite(op, 'high', high) <= low) {
     throw new ArgumentError(`${op}: low ${low} must be below high ${high}`);
   }
-  return fillFrom(op, tensor, () =>
+  return writeFrom(op, tensor, () =>
     truncatedNormals(tensor.size, (low - mean) / std, (high - mean) / std).map((x) =>
       Math.min(Math.max(mean + std * x, low), high),
     ),
@@ -134,12 +130,12 @@ function xavierStd(op: string, tensor: AnyTensor, options: GainOptions | undefin
  */
 export function xavierUniform_<D extends DType>(tensor: Tensor<D>, options?: GainOptions): Tensor<D> {
   const bound = Math.sqrt(3) * xavierStd('xavierUniform_', tensor, options);
-  return fillUniform('xavierUniform_', tensor, -bound, bound);
+  return writeUniforms('xavierUniform_', tensor, -bound, bound);
 }
 
 /** Normal with mean 0 and the variance of `xavierUniform_`; arguments and errors are its too. */
 export function xavierNormal_<D extends DType>(tensor: Tensor<D>, options?: GainOptions): Tensor<D> {
-  return fillNormal('xavierNormal_', tensor, 0, xavierStd('xavierNormal_', tensor, options));
+  return writeNormals('xavierNormal_', tensor, 0, xavierStd('xavierNormal_', tensor, options));
 }
 
 function heStd(op: string, tensor: AnyTensor, options: HeOptions | undefined): number {
@@ -159,12 +155,12 @@ function heStd(op: string, tensor: AnyTensor, options: HeOptions | undefined): n
  */
 export function heUniform_<D extends DType>(tensor: Tensor<D>, options?: HeOptions): Tensor<D> {
   const bound = Math.sqrt(3) * heStd('heUniform_', tensor, options);
-  return fillUniform('heUniform_', tensor, -bound, bound);
+  return writeUniforms('heUniform_', tensor, -bound, bound);
 }
 
 /** Normal with mean 0 and the variance of `heUniform_`; arguments and errors are its too. */
 export function heNormal_<D extends DType>(tensor: Tensor<D>, options?: HeOptions): Tensor<D> {
-  return fillNormal('heNormal_', tensor, 0, heStd('heNormal_', tensor, options));
+  return writeNormals('heNormal_', tensor, 0, heStd('heNormal_', tensor, options));
 }
 
 /**
@@ -185,5 +181,5 @@ export function orthogonal_<D extends DType>(tensor: Tensor<D>, options?: GainOp
   if (shape.length < 2) {
     throw new ShapeError(`${op}: tensor must have two axes or more, given shape ${shapeText(shape)}`);
   }
-  return fillFrom(op, tensor, () => orthogonalMatrix(shape[0], sizeOf(shape.slice(1)), gain));
+  return writeFrom(op, tensor, () => orthogonalMatrix(shape[0], sizeOf(shape.slice(1)), gain));
 }

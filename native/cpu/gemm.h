@@ -73,6 +73,8 @@ struct GemmBlocks {
   // gain from the last one. Measured: see native/README.md.
   static constexpr std::int64_t kResidentBytes = std::int64_t{4} << 20;
   static constexpr std::int64_t kPanels = 4;
+  // Panels of columns of short sums that stay in the first cache together.
+  static constexpr std::int64_t kNearBytes = std::int64_t{16} << 10;
 };
 
 RECEPTIVE_FN std::int64_t round_up(std::int64_t v, std::int64_t to) { return (v + to - 1) / to * to; }
@@ -96,6 +98,8 @@ struct GemmPlan {
   std::int64_t splits;
   std::int64_t split_steps;
   std::int64_t panels;  // of columns in a task
+  std::int64_t panel_elements;
+  std::int64_t strip_rows;  // of a task's rows that take its panels in turn
 
   // `whole`: all of A is packed elsewhere.
   RECEPTIVE_FN GemmPlan(std::int64_t rows, std::int64_t columns, std::int64_t steps, std::int64_t a_items, bool whole,
@@ -116,18 +120,25 @@ struct GemmPlan {
     }
     split_steps = round_up((steps + splits - 1) / splits, GemmBlocks<T>::kSteps);
     splits = steps == 0 ? 1 : (steps + split_steps - 1) / split_steps;
-    panels = 1;
+    const std::int64_t longest = steps < GemmBlocks<T>::kSteps ? steps : GemmBlocks<T>::kSteps;
+    panel_elements = panel(longest);
+    // Short sums are over before memory has answered for their results: these are then written in runs, row after row.
+    std::int64_t wanted =
+        GemmBlocks<T>::kNearBytes / (max1(longest) * kTileColumns<T> * static_cast<std::int64_t>(sizeof(T)));
+    strip_rows = kTileRows;
     if (padded > GemmBlocks<T>::kResidentBytes / row_bytes) {
-      const std::int64_t all = (columns + kTileColumns<T> - 1) / kTileColumns<T>;
-      const std::int64_t tasks = (all + GemmBlocks<T>::kPanels - 1) / GemmBlocks<T>::kPanels;
-      panels = max1((all + max1(tasks) - 1) / max1(tasks));
+      wanted = GemmBlocks<T>::kPanels;
+      strip_rows = 3 * kTileRows;
     }
+    const std::int64_t all = (columns + kTileColumns<T> - 1) / kTileColumns<T>;
+    const std::int64_t tasks = max1((all + max1(wanted) - 1) / max1(wanted));
+    panels = max1((all + tasks - 1) / tasks);
   }
 
   RECEPTIVE_FN std::int64_t packed_elements(std::int64_t steps) const { return block_items * block_rows * steps; }
   // A panel of B, and a vector behind it: packing may write whole vectors.
-  RECEPTIVE_FN static std::int64_t panel_elements() { return GemmBlocks<T>::kSteps * kTileColumns<T> + kLanes<T>; }
-  RECEPTIVE_FN std::int64_t worker_elements() const { return panels * panel_elements(); }
+  RECEPTIVE_FN static std::int64_t panel(std::int64_t steps) { return steps * kTileColumns<T> + kLanes<T>; }
+  RECEPTIVE_FN std::int64_t worker_elements() const { return panels * panel_elements; }
 
  private:
   static constexpr std::int64_t kUsualSamples = 64;
@@ -235,13 +246,13 @@ class Gemm {
     T* buffer = panels_ + worker * plan_.worker_elements();
     const std::int64_t last = least(problem_.steps, (split + 1) * plan_.split_steps);
     // One panel takes all rows at once, several take some each in turn.
-    const std::int64_t together = j_end - j0 > kTileColumns<T> ? 3 * kTileRows : end - begin;
+    const std::int64_t together = j_end - j0 > kTileColumns<T> ? plan_.strip_rows : end - begin;
     std::int64_t k0 = split * plan_.split_steps;
     do {  // once even for an empty sum: it writes the bias
       const std::int64_t kc = least(Blocks::kSteps, last - k0);
       const auto each_panel = [&](auto visit) RECEPTIVE_INLINE_LAMBDA {
         T* at = buffer;
-        for (std::int64_t j = j0; j < j_end; j += kTileColumns<T>, at += GemmPlan<T>::panel_elements()) {
+        for (std::int64_t j = j0; j < j_end; j += kTileColumns<T>, at += plan_.panel_elements) {
           const int columns = static_cast<int>(least(kTileColumns<T>, j_end - j));
           visit(j, columns, (columns + kLanes<T> - 1) / kLanes<T>, at);
         }

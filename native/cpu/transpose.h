@@ -13,26 +13,66 @@ namespace receptive::RECEPTIVE_TARGET {
 // Bytes are turned 16 at a time: wider registers of bytes have no shuffles across their lanes on most targets.
 template <class T>
 inline constexpr int kTurn = sizeof(T) == 1 ? 16 : kLanes<T>;
-// The first (kHalf 0) or second half of the lanes of a and b in turn: a0 b0 a1 b1 …
-template <int kHalf, class T, int N, int... kLane>
+// The first (kHalf 0) or second half of the lanes of a and b in turn: a0 b0 a1 b1 … With R < N the same within each run
+// of R lanes.
+template <int kHalf, int R, class T, int N, int... kLane>
 RECEPTIVE_FN Pack<T, N> interleave(Pack<T, N> a, Pack<T, N> b, std::integer_sequence<int, kLane...>) {
-  return Pack<T, N>(__builtin_shufflevector(a.v, b.v, (kLane % 2 * N + kLane / 2 + kHalf * N / 2)...));
+  return Pack<T, N>(
+      __builtin_shufflevector(a.v, b.v, (kLane % 2 * N + kLane / R * R + kLane % R / 2 + kHalf * R / 2)...));
 }
 
-// One round: the rows r[i] and r[i + N / 2] interleave into r[2 i] and r[2 i + 1]; log2 N rounds transpose.
-template <int kRounds, class T, int N>
-RECEPTIVE_FN void interleave_rows(Pack<T, N> (&r)[N]) {
+template <class T, int H, int... kLane>
+RECEPTIVE_FN Pack<T, 2 * H> join(Pack<T, H> a, Pack<T, H> b, std::integer_sequence<int, kLane...>) {
+  return Pack<T, 2 * H>(__builtin_shufflevector(a.v, b.v, kLane...));
+}
+template <class T, int H>
+RECEPTIVE_FN Pack<T, 2 * H> join(Pack<T, H> a, Pack<T, H> b) {
+  return join(a, b, std::make_integer_sequence<int, 2 * H>{});
+}
+
+// Rounds of interleaving, of log2 R that transpose: the rows r[i] and r[i + R / 2] into next[2 i] and next[2 i + 1].
+template <int kRounds, class T, int N, std::size_t R>
+RECEPTIVE_FN void interleave_rows(Pack<T, N> (&r)[R]) {
   if constexpr (kRounds > 0) {
     constexpr auto lanes = std::make_integer_sequence<int, N>{};
-    Pack<T, N> next[N];
+    constexpr int half = static_cast<int>(R) / 2;
+    Pack<T, N> next[R];
 #pragma GCC unroll 32
-    for (int i = 0; i < N / 2; ++i) {
-      next[2 * i] = interleave<0>(r[i], r[i + N / 2], lanes);
-      next[2 * i + 1] = interleave<1>(r[i], r[i + N / 2], lanes);
+    for (int i = 0; i < half; ++i) {
+      next[2 * i] = interleave<0, static_cast<int>(R)>(r[i], r[i + half], lanes);
+      next[2 * i + 1] = interleave<1, static_cast<int>(R)>(r[i], r[i + half], lanes);
     }
     interleave_rows<kRounds / 2>(next);
 #pragma GCC unroll 32
-    for (int i = 0; i < N; ++i) r[i] = next[i];
+    for (int i = 0; i < 2 * half; ++i) r[i] = next[i];
+  }
+}
+
+// Whether registers are two halves that shuffles cross only with instructions of their own.
+template <class T>
+inline constexpr bool kHalves = kVectorBytes == 32 && sizeof(T) >= 4;
+
+// rows[b] = src[a * sa + b] for the N values of a. Registers of two halves are read as such, rows a and a + N / 2
+// together: what is turned then are the halves by themselves, in half as many shuffles.
+template <class T, int N>
+RECEPTIVE_FN void read_turned(const T* src, std::int64_t sa, Pack<T, N> (&rows)[N]) {
+  if constexpr (kHalves<T>) {
+    constexpr int H = N / 2;
+#pragma GCC unroll 2
+    for (int h = 0; h < N; h += H) {
+      Pack<T, N> part[H];
+#pragma GCC unroll 16
+      for (int i = 0; i < H; ++i) {
+        part[i] = join(Pack<T, H>::read(src + i * sa + h), Pack<T, H>::read(src + (i + H) * sa + h));
+      }
+      interleave_rows<H / 2>(part);
+#pragma GCC unroll 16
+      for (int i = 0; i < H; ++i) rows[h + i] = part[i];
+    }
+  } else {
+#pragma GCC unroll 32
+    for (int i = 0; i < N; ++i) rows[i] = Pack<T, N>::read(src + i * sa);
+    interleave_rows<N / 2>(rows);
   }
 }
 
@@ -59,6 +99,10 @@ RECEPTIVE_FN void stream_fence() {
 #endif
 }
 
+// Lines of memory read at a time where each is long: processors follow some eight to sixteen streams.
+template <class T>
+inline constexpr int kStreams = kTurn<T> > 12 ? kTurn<T> : 12 / kTurn<T>* kTurn<T>;
+
 template <class T>
 struct Transpose {
   static constexpr int N = kTurn<T>;
@@ -71,9 +115,7 @@ struct Transpose {
   template <bool kStream>
   RECEPTIVE_FN void tile(std::int64_t a, std::int64_t b) const {
     Pack<T, N> rows[N];  // in registers, hence the unrolling, which -O2 does not do by itself
-#pragma GCC unroll 32
-    for (int i = 0; i < N; ++i) rows[i] = Pack<T, N>::read(src + (a + i) * sa + b);
-    interleave_rows<N / 2>(rows);
+    read_turned(src + a * sa + b, sa, rows);
 #pragma GCC unroll 32
     for (int i = 0; i < N; ++i) {
       if constexpr (kStream) {

@@ -131,7 +131,7 @@ class PhasedInput {
     return min_of(round_up(s.channels, kTileRows), max_of(kTileRows, 1024 / s.x.stride / kTileRows * kTileRows));
   }
   RECEPTIVE_FN static std::int64_t worker_elements(const ConvShape& s) {
-    return GemmPlan<T>::panel_elements() + s.x.stride * part_limit(s) * kTileColumns<T> + 2 * N;
+    return GemmPlan<T>::panel(GemmBlocks<T>::kSteps) + s.x.stride * part_limit(s) * kTileColumns<T> + 2 * N;
   }
   RECEPTIVE_FN static std::int64_t panels_of(std::int64_t pixels) {
     return ceil_div(ceil_div(pixels, N), kTileVectors);
@@ -180,7 +180,7 @@ class PhasedInput {
     const int width = static_cast<int>(to - from) * N;
     const int count = static_cast<int>(min_of(width, lines * columns_ - from * N));
     T* buffer = reinterpret_cast<T*>(executor_.workspace()) + worker * worker_elements(shape_);
-    T* sums = buffer + GemmPlan<T>::panel_elements();
+    T* sums = buffer + GemmPlan<T>::panel(GemmBlocks<T>::kSteps);
     const TapClass z(shape_.z, (plane + shape_.z.before) % shape_.z.stride);
     const TapClass y(shape_.y, (phase_y + shape_.y.before) % shape_.y.stride);
     for (std::int64_t phase_x = 0; phase_x < shape_.x.stride; ++phase_x) {

@@ -1,6 +1,7 @@
 // Matrix products: batched matmul with broadcasting of the batch and transposes, and the dense layer y = x * w^T + b.
 #pragma once
 
+#include "few_rows.h"
 #include "matrix_operand.h"
 #include "window.h"
 
@@ -173,6 +174,10 @@ struct LinearOp {
       const MatrixOperand<T> input{static_cast<const T*>(call.inputs[0].data), 1, 0, 0, 1, a.in};
       const MatrixOperand<T> weight{static_cast<const T*>(call.inputs[1].data), 1, 0, 0, 1, a.in};
       const auto* bias = call.inputCount == 3 ? static_cast<const T*>(call.inputs[2].data) : nullptr;
+      auto* output = static_cast<T*>(call.outputs[0].data);
+      if (FewRows<T>::takes(a.rows, a.out, a.in)) {
+        return FewRows<T>{input.base, weight.base, bias, output, a.rows, a.out, a.in}.multiply(executor);
+      }
       gemm(executor,
            GemmProblem<T>{a.rows,
                           a.out,
@@ -181,7 +186,7 @@ struct LinearOp {
                           1,
                           operand<T>(input),
                           operand<T>(weight),
-                          {static_cast<T*>(call.outputs[0].data), 1, 0, 0, a.out, nullptr, bias, 0},
+                          {output, 1, 0, 0, a.out, nullptr, bias, 0},
                           false,
                           true},
            executor.workspace());

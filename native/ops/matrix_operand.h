@@ -24,8 +24,12 @@ RECEPTIVE_FN void pack_rows(const T* from, std::int64_t step_stride, std::int64_
 template <class T>
 RECEPTIVE_FN void pack_columns(const T* from, std::int64_t stride, std::int64_t kc, int count, int width, T* dst) {
   const Transpose<T> turn{from, dst, stride, width};
-  if (count >= Transpose<T>::N && kc >= Transpose<T>::N) {
-    turn.template block<false>(0, count, 0, kc);
+  constexpr int N = Transpose<T>::N;
+  if (count >= N && kc >= N) {
+    for (int j = 0; j < count; j += kStreams<T>) {
+      const int end = j + kStreams<T> < count ? j + kStreams<T> : count;
+      turn.template block<false>(end - j < N ? end - N : j, end, 0, kc);
+    }
   } else {
     turn.thin_block(0, count, 0, kc);
   }

@@ -151,6 +151,39 @@ describeOnDevices('matmul', () => {
     }
   });
 
+  // One to some samples are multiplied by another kernel than many; sizes around the vectors of every target.
+  it.each(['float32', 'float64'] as const)(
+    'linear gives few %s samples the bits that they have among many',
+    async (dtype) => {
+      const random = new Random(`few samples ${dtype}`);
+      const counts = [1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 31, 33, 65, 130];
+      const samples = 11;
+      for (const outputs of counts) {
+        for (const inputs of [random.integer(1, 40), random.integer(380, 400), random.integer(760, 800)]) {
+          const [x, w, bias] = [[samples, inputs], [outputs, inputs], [outputs]].map((shape) =>
+            random.array(shape, dtype),
+          );
+          using batch = toTensor(x, dtype);
+          using weight = toTensor(w, dtype);
+          using vector = toTensor(bias, dtype);
+          for (const option of [undefined, vector]) {
+            using together = linear(batch, weight, option);
+            const all = await together.data();
+            const expected = reference.linear(x, w, option && bias);
+            expectClose(ndarray([samples, outputs], all), expected, { dtype, terms: inputs, scale: 2 });
+            for (let rows = 1; rows <= 6; ++rows) {
+              using few = slice(batch, [0, 0], [rows, inputs]);
+              using alone = linear(few, weight, option);
+              expect(await alone.data(), `${rows} of [${inputs}] to ${outputs}`).toEqual(
+                all.subarray(0, rows * outputs),
+              );
+            }
+          }
+        }
+      }
+    },
+  );
+
   it('linear has gradients that agree with finite differences', () => {
     const random = new Random('linear differences');
     const [x, w, bias] = [[4, 3], [5, 3], [5]].map((shape) => random.array(shape, 'float64'));
