@@ -5,7 +5,10 @@ import { type AttributeSchema, native, type OpSchema } from './native';
 /** Attributes of a call, by the schema's field names; a list shorter than its field is filled up with zeros. */
 export type Attributes = { readonly [name: string]: number | boolean | readonly number[] };
 
-export const { words, numbers } = native;
+// A constant of each module that writes much: what a module exports is read anew at every use.
+const { words, numbers } = native;
+
+export { numbers, words };
 
 /** In place of a handle: the op makes this output. */
 export const newOutput = 0xffffffff;
@@ -61,7 +64,8 @@ function writeList(op: number, field: AttributeSchema, value: unknown, at: numbe
   if (!Array.isArray(value) || value.length > field.count) {
     throw internalError(op, `needs for '${field.name}' a list of at most ${field.count}, given ${value}`);
   }
-  for (let i = 0; i < field.count; i++) numbers[at + i] = i < value.length ? value[i] : 0;
+  for (let i = 0; i < value.length; i++) numbers[at + i] = value[i];
+  for (let i = value.length; i < field.count; i++) numbers[at + i] = 0;
 }
 
 /** Writes the attributes at `at`, field after field in the schema's order. */

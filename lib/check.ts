@@ -16,12 +16,16 @@ export {
   type Pair,
 } from './checkValues';
 
+/** What `expectTensor` asks, for callers whose name of the value takes longer to make than the check. */
+export function isLive(value: unknown): value is AnyTensor {
+  return value instanceof Tensor && value._slot >= 0;
+}
+
 /** `value` is a tensor that has not been disposed. */
 export function expectTensor(op: string, name: string, value: unknown): asserts value is AnyTensor {
+  if (isLive(value)) return;
   if (!(value instanceof Tensor)) throw new ArgumentError(`${op}: ${name} must be a Tensor, given ${describe(value)}`);
-  if (value._slot < 0) {
-    throw new DisposedError(`${op}: ${name} (${value.dtype} ${shapeText(value.shape)}) has been disposed`);
-  }
+  throw new DisposedError(`${op}: ${name} (${value.dtype} ${shapeText(value.shape)}) has been disposed`);
 }
 
 /** A non-empty list of tensors of one dtype and device. */

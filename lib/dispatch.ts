@@ -1,5 +1,5 @@
 // Calls of native operations. Callers have checked the arguments; these functions fill the call buffer and wrap results.
-import { type Attributes, newOutput, numbers, opName, words, writeAttributes, writeShape } from './boundary';
+import { type Attributes, newOutput, opName, writeAttributes, writeShape } from './boundary';
 import { deviceId } from './deviceTable';
 import { bytesPerElement, type DType, dtypeNumber } from './dtype';
 import { GraphError } from './errors';
@@ -19,7 +19,7 @@ export interface OutputSpec<D extends DType = DType> {
 
 type Inputs = readonly AnyTensor[];
 
-const { dispatch } = native;
+const { dispatch, words, numbers } = native;
 
 /** Writes op, device, counts and inputs; returns the position of the first output in `words`. */
 function begin(op: number, device: number, inputs: Inputs, outputs: number): number {

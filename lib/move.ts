@@ -10,7 +10,7 @@ import { native } from './native';
 import { pad } from './ops/copy';
 import { overlap } from './ops/inPlace';
 import { dataSync } from './reading';
-import { checkedSize, expectShape, sameShape, shapeText, sizeOf } from './shape';
+import { checkedSize, expectShape, extentsOf, sameShape, shapeText, sizeOf } from './shape';
 import { linear, record, recording, rule } from './tape/node';
 import { type AnyTensor, Tensor } from './tensor';
 import { describe } from './text';
@@ -87,25 +87,27 @@ export function cast<E extends DType>(tensor: Tensor<DType>, dtype: E): Tensor<E
 
 /** The extents asked for, with the -1, if there is one, replaced by what the size demands. */
 function inferShape(given: unknown, size: number): number[] {
-  const asked: unknown = Array.isArray(given) ? [...given] : given;
-  const isUnknown = (extent: unknown) => extent === -1;
-  const known = Array.isArray(asked) ? asked.map((extent) => (isUnknown(extent) ? 1 : extent)) : asked;
-  const shape = expectShape('reshape', 'shape', known);
-  const unknowns = Array.isArray(asked) ? asked.filter(isUnknown).length : 0;
-  if (unknowns === 0) return shape;
+  const unknown = Array.isArray(given) ? given.indexOf(-1) : -1;
+  if (unknown < 0) return expectShape('reshape', 'shape', given);
+  const asked = [...(given as unknown[])];
+  const shape = expectShape(
+    'reshape',
+    'shape',
+    asked.map((extent) => (extent === -1 ? 1 : extent)),
+  );
   const text = shapeText(asked as number[]);
-  if (unknowns > 1) throw new ShapeError(`reshape: shape ${text} has more than one -1`);
+  if (asked.lastIndexOf(-1) !== unknown) throw new ShapeError(`reshape: shape ${text} has more than one -1`);
   const rest = sizeOf(shape);
   if (rest === 0 || size % rest !== 0) {
     throw new ShapeError(`reshape: the -1 in ${text} cannot be determined: ${size} elements divided by ${rest}`);
   }
-  shape[(asked as unknown[]).findIndex(isUnknown)] = size / rest;
+  shape[unknown] = size / rest;
   return shape;
 }
 
 export function reshape<D extends DType>(tensor: Tensor<D>, given: readonly number[]): Tensor<D> {
   tensor._expectAlive('reshape');
-  const shape = inferShape(given, tensor.size);
+  const shape = given === tensor.shape ? given : inferShape(given, tensor.size);
   const size = checkedSize('reshape', shape, bytesPerElement(tensor.dtype));
   if (size !== tensor.size) {
     throw new ShapeError(
@@ -137,7 +139,7 @@ export function slice<D extends DType>(tensor: Tensor<D>, begin: number, end?: n
     );
   }
   const inner = extent === 0 ? 0 : tensor.size / extent;
-  const output = view(tensor, [last - first, ...shape.slice(1)], (last - first) * inner, first * inner);
+  const output = view(tensor, [last - first, ...extentsOf(shape, 1)], (last - first) * inner, first * inner);
   return recording(tensor) ? record(rowsRule, [tensor], output, [], { before: first, after: extent - last }) : output;
 }
 

@@ -83,19 +83,20 @@ export function unwatch(tensor: AnyTensor): void {
   tensor._watched = false;
 }
 
-/** Every tensor within `value`: itself, or in arrays, maps, sets and properties of objects, at any depth. */
-function tensorsIn(value: unknown, found = new Set<AnyTensor>(), seen = new Set<object>()): Set<AnyTensor> {
-  if (value === null || typeof value !== 'object' || seen.has(value)) return found;
-  if (value instanceof Tensor) {
-    found.add(value);
-    return found;
-  }
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return found;
-  seen.add(value);
+const none: ReadonlySet<object> = new Set();
+
+/**
+ * Every object within `value`, tensors among them: itself, or in arrays, maps, sets and properties of objects, at any
+ * depth.
+ */
+function objectsIn(value: unknown, found = new Set<object>()): ReadonlySet<object> {
+  if (value === null || typeof value !== 'object' || found.has(value)) return found;
+  found.add(value);
+  if (value instanceof Tensor || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return found;
   if (value instanceof Map || value instanceof Set) {
-    for (const entry of value.values()) tensorsIn(entry, found, seen);
+    for (const entry of value.values()) objectsIn(entry, found);
   } else {
-    for (const entry of Object.values(value)) tensorsIn(entry, found, seen);
+    for (const entry of Object.values(value)) objectsIn(entry, found);
   }
   return found;
 }
@@ -128,17 +129,19 @@ export function tidy<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw new ArgumentError('tidy: fn must be a function');
   const scope = new Scope(current);
   current = scope;
-  let survivors = new Set<AnyTensor>();
+  let survivor: unknown;
+  let survivors = none;
   try {
     const result = fn();
     refusePromise('tidy', result);
-    if (scope.tensors.length > 0) survivors = tensorsIn(result);
+    if (result instanceof Tensor) survivor = result;
+    else if (scope.tensors.length > 0) survivors = objectsIn(result);
     return result;
   } finally {
     current = scope.outer;
     for (const tensor of scope.tensors) {
       if (tensor.disposed || tensor._watched) continue;
-      if (survivors.has(tensor)) adopt(tensor);
+      if (tensor === survivor || survivors.has(tensor)) adopt(tensor);
       else tensor.dispose();
     }
   }

@@ -1,7 +1,10 @@
+import type { Team } from '../train/team';
+
 /** The signals that end a run, and the exit status that shells expect of a program that one has ended. */
 const statuses = { SIGINT: 130, SIGTERM: 143 } as const;
 
 type SignalName = keyof typeof statuses;
+const names = Object.keys(statuses) as SignalName[];
 
 /** Turns the first SIGINT or SIGTERM into an abort; the second ends the process at once. */
 export class Interruption {
@@ -21,7 +24,7 @@ export class Interruption {
     return this.#controller.signal;
   }
 
-  /** The first signal that came. */
+  /** The first signal that came, to this process or another one of its team. */
   get name(): string | undefined {
     return this.#name;
   }
@@ -31,13 +34,19 @@ export class Interruption {
     return this.#name === undefined ? 0 : statuses[this.#name];
   }
 
+  /** Takes over the signal that another process of the team got; all of them call it when the run was interrupted. */
+  async share(team: Pick<Team, 'sum'>): Promise<void> {
+    const counts = await team.sum(names.map((name) => Number(name === this.#name)));
+    this.#name ??= names[counts.findIndex((count) => count > 0)];
+  }
+
   /** Until then the signals do what they do to any program. */
   listen(): void {
-    for (const name of Object.keys(statuses) as SignalName[]) process.on(name, this.#handle);
+    for (const name of names) process.on(name, this.#handle);
   }
 
   stop(): void {
-    for (const name of Object.keys(statuses) as SignalName[]) process.off(name, this.#handle);
+    for (const name of names) process.off(name, this.#handle);
   }
 
   readonly #handle = (signal: NodeJS.Signals): void => {

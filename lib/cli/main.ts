@@ -2,6 +2,7 @@
 // The command `receptive`.
 import { parseArgs } from 'node:util';
 import { bench } from './bench';
+import { reportFailure } from './failure';
 import { info } from './info';
 import { UsageError } from './usageError';
 
@@ -45,7 +46,5 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  if (error instanceof UsageError) console.error(error.help ?? `\n${usage}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = reportFailure(error, `\n${usage}`);
 });

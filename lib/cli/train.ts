@@ -16,7 +16,13 @@ export async function train(args: readonly string[]): Promise<number> {
     console.log(trainHelp(modelNames, augmentationHelp));
     return 0;
   }
-  const { openRun } = await import('./trainStart.js');
+  const { joinRun, openRun } = await import('./trainStart.js');
   const { TrainSession } = await import('./trainSession.js');
-  return new TrainSession(await openRun(commandLine)).run();
+  const { openTeam, runInTeam, together } = await import('./trainTeam.js');
+  const team = await openTeam(commandLine.run.distributed);
+  return runInTeam(team, async () => {
+    const open = await together(team, () => openRun(commandLine, team));
+    await together(team, () => joinRun(open));
+    return new TrainSession(open).run();
+  });
 }

@@ -59,6 +59,17 @@ Machine
   --threads N           compute threads
   --workers N           threads that prepare images, 1; 0: the main thread does it between steps
 
-SIGINT and SIGTERM finish the step, save and exit; a second one exits at once, the checkpoint before stays whole.
+Several processes
+  --distributed mpi     trains in all processes that mpirun of Open MPI has started, each with an equal part of every batch:
+                        mpirun -n 2 --bind-to none npx receptive train ... --distributed mpi
+                        --batch is that of all together, a multiple of their number; the weights are those of one process but
+                        for rounding (batch normalisation sees each process' part alone). --threads and --workers are of
+                        each process, which would take all processors. All need the data, and the checkpoint folder to
+                        resume; the first one prints and writes files. Without mpirun it is a single process. On the CPU
+
+SIGINT and SIGTERM finish the step, save and exit; a second one exits at once, the checkpoint before stays whole. With
+--distributed one to any of the processes stops all of them. mpirun passes on its own a second later, and kills what is left
+after another second (--mca odls_base_sigkill_timeout 30: after thirty); npx does not wait for the end then, while
+node_modules/.bin/receptive in its place does.
 Exit status: 0 done, 1 failed, 2 wrong command line, 130 or 143 stopped by SIGINT or SIGTERM.`;
 }

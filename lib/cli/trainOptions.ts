@@ -20,7 +20,12 @@ export interface RunOptions {
   readonly threads: number | undefined;
   readonly workers: number;
   readonly device: string | undefined;
+  /** By what several processes train together; this one by itself if undefined. */
+  readonly distributed: (typeof launchers)[number] | undefined;
 }
+
+/** What starts processes that train together. */
+const launchers = ['mpi'] as const;
 
 export interface TrainCommandLine {
   readonly help: boolean;
@@ -38,6 +43,7 @@ const options = {
   ...{ augment: string, 'no-normalise': flag, resize: flag, seed: string, 'val-split': string, patience: string },
   ...{ checkpoint: string, 'checkpoint-steps': string, 'checkpoint-minutes': string, resume: flag, overwrite: flag },
   ...{ report: string, json: string, threads: string, workers: string, device: string },
+  distributed: string,
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -97,6 +103,12 @@ function runOptionsOf(values: Values): RunOptions {
   for (const name of ['resume', 'checkpoint-steps', 'checkpoint-minutes'] as const) {
     if (!kept && values[name] !== undefined) throw new Error(`--${name} and --checkpoint none exclude each other`);
   }
+  const distributed = choiceOption('distributed', values.distributed, launchers);
+  if (distributed !== undefined && values.device !== undefined && values.device !== 'cpu') {
+    throw new Error(
+      `--distributed ${distributed} trains on the CPU; it and --device ${values.device} exclude each other`,
+    );
+  }
   return {
     checkpoint: kept ? resolve(checkpoint) : undefined,
     checkpointSteps: integerOption('checkpoint-steps', values['checkpoint-steps'], 1),
@@ -110,6 +122,7 @@ function runOptionsOf(values: Values): RunOptions {
     threads: integerOption('threads', values.threads, 1, 256),
     workers: integerOption('workers', values.workers, 0, 64) ?? 1,
     device: values.device,
+    distributed,
   };
 }
 
@@ -171,6 +184,14 @@ export function resumedSettings(given: Partial<TrainSettings>, saved: TrainSetti
     );
   }
   return { ...saved, ...given };
+}
+
+/** @throws UsageError where processes cannot have equal parts of a batch. */
+export function expectDivisible(batch: number, processes: number): void {
+  if (batch % processes === 0) return;
+  throw trainUsageError(
+    new Error(`--batch ${batch} is no multiple of the ${processes} processes, which have an equal part of each batch`),
+  );
 }
 
 const optionNames: Readonly<Record<string, string>> = {

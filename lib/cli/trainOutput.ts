@@ -14,15 +14,25 @@ const figures = ({ loss, accuracy, accuracy5 }: Evaluation): string =>
 export const rate = (value: number): string => String(Number(value.toPrecision(3)));
 
 /** What is to be done, before it is done. */
-export function headLines(prepared: PreparedRun, device: DeviceInfo): string[] {
+export function headLines(prepared: PreparedRun, device: DeviceInfo, processes: number): string[] {
   const { titles, train, context, inputShape, parameters } = prepared;
   const { settings } = context;
   return [
     `data      ${titles.data}: ${imagesText(prepared)} of ${count(context.data.classes.length)} classes`,
     `model     ${titles.model}: ${count(parameters)} parameters, images [${inputShape.join(', ')}]`,
     `device    ${deviceText(device)}`,
-    `training  ${plural(settings.epochs, 'epoch')} of ${plural(train.length, 'step')}: ${optimizerText(settings)}`,
+    ...(processes === 1
+      ? []
+      : [`processes ${processes}, each with ${plural(settings.batch / processes, 'image')} of a batch`]),
+    `training  ${plural(settings.epochs, 'epoch')} of ${plural(train.wholeLength, 'step')}: ${optimizerText(settings)}`,
   ];
+}
+
+/** What a signal does. */
+export function signalLine(name: string, processes: number): string {
+  const done = `${name}: the step is finished and saved`;
+  // mpirun sends the same signal to those that are left when one has failed.
+  return `${done}${processes === 1 ? '' : ', if all processes are there'}; once more ends at once`;
 }
 
 function imagesText({ train, validation, test }: PreparedRun): string {

@@ -7,7 +7,7 @@ import type { EpochRecord } from '../train/records';
 import { LiveReport } from '../train/report/liveReport';
 import { Trainer, type TrainerEnd, type TrainerObserver } from '../train/trainer';
 import { Interruption } from './interruption';
-import { endLines, epochLine, headLines, rate, stepLine } from './trainOutput';
+import { endLines, epochLine, headLines, rate, signalLine, stepLine } from './trainOutput';
 import { jsonOf, type RunSnapshot, reportOf, type TestResult } from './trainSnapshot';
 import type { OpenRun } from './trainStart';
 
@@ -29,18 +29,21 @@ export class TrainSession {
   #printedAt = performance.now();
 
   constructor(open: OpenRun) {
-    const { prepared, run, checkpoints, saved } = open;
+    const { team, prepared, run, checkpoints, saved } = open;
     this.#open = open;
     this.#interruption = new Interruption(
-      (name) => console.error(`${name}: the step is finished and saved; once more ends at once`),
+      (name) => {
+        if (team.leads) console.error(signalLine(name, team.count));
+      },
       () => this.#progress?.endEpoch(),
     );
     this.#trainer = new Trainer(
       {
         ...prepared,
+        team,
         epochs: prepared.context.settings.epochs,
         patience: run.patience,
-        keeper: checkpoints?.keeper(prepared, prepared.context),
+        keeper: team.leads ? checkpoints?.keeper(prepared, prepared.context) : undefined,
         saveSteps: run.checkpointSteps,
         saveSeconds: 60 * run.checkpointMinutes,
         observer: this.#observer(),
@@ -53,7 +56,7 @@ export class TrainSession {
   /** @returns The exit status. */
   async run(): Promise<number> {
     const { prepared, device, run } = this.#open;
-    for (const line of headLines(prepared, device)) console.log(line);
+    for (const line of headLines(prepared, device, this.#open.team.count)) this.#say(line);
     this.#noteResumed();
     this.#progress = await this.#openProgress();
     this.#report = run.report === undefined ? undefined : new LiveReport(run.report);
@@ -72,47 +75,52 @@ export class TrainSession {
     return this.#finish();
   }
 
-  async #train(): Promise<TrainerEnd> {
-    const end = await this.#trainer.run();
-    if (end === 'interrupted' || this.#open.prepared.test === undefined) return end;
-    try {
-      this.#test = await this.#testWithBest();
-      return end;
-    } catch (error) {
-      const { signal } = this.#interruption;
-      if (signal.aborted && error === signal.reason) return 'interrupted';
-      throw error;
-    }
+  /** A line for people: of a team, those of the process that leads. */
+  #say(line: string): void {
+    if (this.#open.team.leads) console.log(line);
   }
 
-  /** Figures of the data's own test images, with the weights of the best epoch where they are kept. */
-  async #testWithBest(): Promise<TestResult | null> {
-    const { prepared, checkpoints } = this.#open;
+  async #train(): Promise<TrainerEnd> {
+    const end = await this.#trainer.run();
+    return end === 'interrupted' || (await this.#testWithBest()) ? end : 'interrupted';
+  }
+
+  /**
+   * Figures of the data's own test images, with the weights of the best epoch where they are kept.
+   *
+   * @returns Whether this was not interrupted.
+   */
+  async #testWithBest(): Promise<boolean> {
+    const { team, prepared, checkpoints } = this.#open;
     const { best, epoch } = this.#trainer.state;
-    if (prepared.test === undefined || best === null) return null;
-    await checkpoints?.restoreBest(prepared.model);
-    const figures = await evaluate(prepared.model, prepared.test, this.#interruption.signal);
-    return { ...figures, epoch: checkpoints === undefined ? epoch : best.epoch };
+    if (prepared.test === undefined || best === null) return true;
+    // The others get its weights.
+    if (team.leads) await checkpoints?.restoreBest(prepared.model);
+    const figures = await evaluate(prepared.model, prepared.test, team, this.#interruption.signal);
+    if (figures === undefined) return false;
+    this.#test = { ...figures, epoch: checkpoints === undefined ? epoch : best.epoch };
+    return true;
   }
 
   /** Reports the end; how it is said and what the status is depends on why it came. */
-  #finish(): number {
+  async #finish(): Promise<number> {
     const snapshot = this.#snapshot();
     if (this.#status !== 'interrupted') {
-      for (const line of endLines(snapshot)) console.log(line);
+      for (const line of endLines(snapshot)) this.#say(line);
       return 0;
     }
+    await this.#interruption.share(this.#open.team);
     const { epoch, batch } = snapshot.state;
     const { train, context } = this.#open.prepared;
     const where =
       epoch === context.settings.epochs
         ? 'after the last epoch'
-        : `in epoch ${epoch + 1}, after step ${batch} of ${train.length}`;
+        : `in epoch ${epoch + 1}, after step ${batch} of ${train.wholeLength}`;
     const next =
       snapshot.checkpoint === null
         ? 'nothing is saved, because of --checkpoint none'
         : `saved to ${snapshot.checkpoint.last}; --resume continues`;
-    console.log(`stopped   by ${this.#interruption.name} ${where}; ${next}`);
+    this.#say(`stopped   by ${this.#interruption.name} ${where}; ${next}`);
     return this.#interruption.status;
   }
 
@@ -120,10 +128,10 @@ export class TrainSession {
     const { saved, prepared } = this.#open;
     if (saved === undefined) return;
     const { epoch, batch } = saved.state;
-    console.log(`resumed   epoch ${epoch + 1}, after step ${batch} of ${prepared.train.length}`);
+    this.#say(`resumed   epoch ${epoch + 1}, after step ${batch} of ${prepared.train.wholeLength}`);
     const { epochs, schedule } = prepared.context.settings;
     if (epochs !== saved.settings.epochs && schedule === 'cosine') {
-      console.log(
+      this.#say(
         `note      the learning rate falls over ${epochs} epochs now, not ${saved.settings.epochs}: no exact continuation`,
       );
     }
@@ -131,11 +139,12 @@ export class TrainSession {
 
   /** A bar on a terminal that has the package for it; otherwise lines. */
   async #openProgress(): Promise<Progress | undefined> {
+    if (!this.#open.team.leads) return undefined;
     try {
       return await createProgress({ lastEpoch: this.#open.prepared.context.settings.epochs });
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
-      console.log(`note      there is no bar: ${error.message}`);
+      this.#say(`note      there is no bar: ${error.message}`);
       return undefined;
     }
   }
@@ -161,7 +170,7 @@ export class TrainSession {
     if (!process.stderr.isTTY && now - this.#printedAt >= 1000 * lineSeconds) {
       this.#printedAt = now;
       const { epoch } = this.#trainer.state;
-      console.log(stepLine(epoch + 1, context.settings.epochs, meter, train.dataset.length, learningRate));
+      this.#say(stepLine(epoch + 1, context.settings.epochs, meter, train.dataset.length, learningRate));
     }
     if (this.#report !== undefined && !this.#report.busy && now - this.#drawnAt >= 1000 * reportSeconds) {
       this.#drawnAt = now;
@@ -170,7 +179,7 @@ export class TrainSession {
   }
 
   async #onEpoch(record: EpochRecord, epochs: number): Promise<void> {
-    console.log(epochLine(record, epochs, this.#trainer.state.best));
+    this.#say(epochLine(record, epochs, this.#trainer.state.best));
     await this.#write();
   }
 
@@ -186,10 +195,10 @@ export class TrainSession {
   }
 
   #snapshot(): RunSnapshot {
-    const { prepared, device, version, checkpoints } = this.#open;
+    const { team, prepared, device, version, checkpoints } = this.#open;
     const { state, meter } = this.#trainer;
     return {
-      ...{ prepared, device, version, state, meter, status: this.#status, test: this.#test },
+      ...{ processes: team.count, prepared, device, version, state, meter, status: this.#status, test: this.#test },
       checkpoint: checkpoints === undefined ? null : { last: checkpoints.last, best: checkpoints.best },
     };
   }

@@ -16,6 +16,8 @@ export interface TestResult extends Evaluation {
 }
 
 export interface RunSnapshot {
+  /** That train together. */
+  readonly processes: number;
   readonly prepared: PreparedRun;
   readonly device: DeviceInfo;
   /** Of this package. */
@@ -30,7 +32,7 @@ export interface RunSnapshot {
 }
 
 /** What `--json` writes. */
-export function jsonOf({ prepared, device, version, state, status, test, checkpoint }: RunSnapshot): object {
+export function jsonOf({ processes, prepared, device, version, state, status, test, checkpoint }: RunSnapshot): object {
   const { context, titles, inputShape, parameters } = prepared;
   const { settings, data, statistics } = context;
   return {
@@ -40,6 +42,7 @@ export function jsonOf({ prepared, device, version, state, status, test, checkpo
     data: { title: titles.data, ...data, test: prepared.test?.dataset.length ?? null, statistics },
     model: { title: titles.model, parameters, inputShape },
     device: { id: device.id, name: device.name, target: device.target, threads: device.threads },
+    processes,
     history: state.history,
     best: state.best,
     test,
@@ -86,7 +89,7 @@ function currentOf(meter: EpochMeter, totalImages: number): CurrentEpoch {
   return { images, totalImages, imagesPerSecond, loss, accuracy, curve, parts };
 }
 
-function settingRows({ prepared, device, checkpoint }: RunSnapshot): [string, string][] {
+function settingRows({ processes, prepared, device, checkpoint }: RunSnapshot): [string, string][] {
   const { titles, context, inputShape, parameters, train, validation } = prepared;
   const { settings, statistics, data } = context;
   const numbers = (values: readonly number[]): string => values.map((value) => value.toFixed(4)).join(', ');
@@ -107,6 +110,7 @@ function settingRows({ prepared, device, checkpoint }: RunSnapshot): [string, st
     ],
     ['seed', String(settings.seed)],
     ['device', deviceText(device)],
+    ['processes', String(processes)],
     ['checkpoints', checkpoint === null ? 'none' : checkpoint.last],
   ];
 }

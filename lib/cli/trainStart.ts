@@ -11,11 +11,21 @@ import { normalModelName } from '../train/modelSource';
 import { checkWritable } from '../train/outputFile';
 import { type PreparedRun, prepareRun } from '../train/prepare';
 import type { TrainSettings } from '../train/settings';
+import type { Team } from '../train/team';
 import { packageFolder } from './packageFolder';
-import { checkedNames, newSettings, type RunOptions, resumedSettings, type TrainCommandLine } from './trainOptions';
+import {
+  checkedNames,
+  expectDivisible,
+  newSettings,
+  type RunOptions,
+  resumedSettings,
+  type TrainCommandLine,
+} from './trainOptions';
 
 export interface OpenRun {
+  readonly team: Team;
   readonly prepared: PreparedRun;
+  /** Of a process that does not lead: without files to write. */
   readonly run: RunOptions;
   readonly checkpoints: CheckpointFolder | undefined;
   /** The run that is continued. */
@@ -26,22 +36,31 @@ export interface OpenRun {
 }
 
 /**
+ * What each process of a team does by itself, before any of them waits for another.
+ *
  * @throws UsageError for names of the command line that stand for nothing; errors that name file or option for what is missing,
  *   does not fit, or cannot be written.
  */
-export async function openRun({ given, run }: TrainCommandLine): Promise<OpenRun> {
+export async function openRun({ given, run: asked }: TrainCommandLine, team: Team): Promise<OpenRun> {
+  const run = team.leads ? asked : { ...asked, report: undefined, json: undefined };
   const named = checkedNames(given, { model: normalModelName, data: normalDataName, augment: parseAugment });
   const checkpoints = run.checkpoint === undefined ? undefined : new CheckpointFolder(run.checkpoint);
   const saved = run.resume ? await checkpoints?.read() : undefined;
   const settings: TrainSettings = saved === undefined ? newSettings(named) : resumedSettings(named, saved.settings);
+  expectDivisible(settings.batch, team.count);
   if (saved === undefined && !run.overwrite) expectNoRun(checkpoints);
   for (const file of [run.report, run.json]) if (file !== undefined) checkWritable(file);
-  await checkpoints?.create();
+  if (team.leads) await checkpoints?.create();
   if (run.device !== undefined) setDefaultDevice(run.device);
   if (run.threads !== undefined) setNumThreads(run.threads);
-  const prepared = await prepareRun(settings, run.workers, saved);
+  const prepared = await prepareRun(settings, run.workers, saved, team);
   if (saved !== undefined) await checkpoints?.restore(prepared);
-  return { prepared, run, checkpoints, saved, device: currentDevice(), version: packageVersion() };
+  return { team, prepared, run, checkpoints, saved, device: currentDevice(), version: packageVersion() };
+}
+
+/** @throws ArgumentError, by rejection, where the processes of the team have opened different runs. */
+export function joinRun({ team, prepared, saved }: OpenRun): Promise<void> {
+  return team.join(prepared.model, JSON.stringify([prepared.context, saved?.state]));
 }
 
 function expectNoRun(checkpoints: CheckpointFolder | undefined): void {

@@ -166,32 +166,41 @@ export class DataParallel<D extends DType = 'float32'> {
   }
 }
 
-/** A number that models of the same shapes and types have in common, from 0 to 65535. */
-function signature(tensors: readonly AnyTensor[]): number {
+/** A number that equal texts have in common, from 0 to 65535. */
+function signature(text: string): number {
   // FNV-1a, folded to 16 bits.
   let hash = 0x811c9dc5;
-  const text = tensors.map(({ dtype, shape }) => `${dtype} ${shapeText(shape)}`).join();
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return (hash ^ (hash >>> 16)) & 0xffff;
 }
 
-/** Every rank finds out when the models differ, before anybody waits for a tensor that will not come. */
-async function expectSameModels(op: string, communicator: Communicator, tensors: readonly AnyTensor[]): Promise<void> {
-  const own = signature(tensors);
+/**
+ * Whether all ranks give the same text; all of them get the same answer. Different texts are taken for equal ones once in 65536.
+ *
+ * @param device Of a tensor that the communicator takes.
+ * @internal
+ */
+export async function sameEverywhere(communicator: Communicator, text: string, device = 'cpu'): Promise<boolean> {
+  const own = signature(text);
   // sum(x)^2 = n sum(x^2) just where all x are equal; exact in float64 up to a thousand ranks.
-  const sums = keep(tensor(new Float64Array([own, own * own]), { device: tensors[0]?.device }) as AnyTensor);
+  const sums = keep(tensor(new Float64Array([own, own * own]), { device }) as AnyTensor);
   try {
     await communicator.allReduceSum_([sums]);
     const [sum, squares] = await sums.data();
-    if (sum * sum !== communicator.size * squares) {
-      throw new ArgumentError(
-        `${op}: the ranks' models differ; this one (rank ${communicator.rank}) has ${tensors.length} parameters and buffers ` +
-          `with ${tensors.reduce((total, { size }) => total + size, 0)} elements`,
-      );
-    }
+    return sum * sum === communicator.size * squares;
   } finally {
     sums.dispose();
   }
+}
+
+/** Every rank finds out when the models differ, before anybody waits for a tensor that will not come. */
+async function expectSameModels(op: string, communicator: Communicator, tensors: readonly AnyTensor[]): Promise<void> {
+  const text = tensors.map(({ dtype, shape }) => `${dtype} ${shapeText(shape)}`).join();
+  if (await sameEverywhere(communicator, text, tensors[0]?.device)) return;
+  throw new ArgumentError(
+    `${op}: the ranks' models differ; this one (rank ${communicator.rank}) has ${tensors.length} parameters and buffers ` +
+      `with ${tensors.reduce((total, { size }) => total + size, 0)} elements`,
+  );
 }
 
 /**

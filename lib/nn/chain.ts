@@ -43,18 +43,18 @@ export function release(tensor: AnyTensor): void {
 }
 
 /**
- * The output of the last module, each run on the output of the one before; the input itself if there is none. What is in between
- * is disposed as soon as the next module has it, unless the tape or `keep()` holds it.
+ * The output of the last module, each run on the output of the one before; another handle on the input where that is what comes
+ * out. What is in between is disposed as soon as the next module has it, unless the tape or `keep()` holds it.
  *
  * @internal
  */
 export function runChain<D extends DType>(layers: readonly Module<D>[], input: Tensor<D>): Tensor<D> {
-  let current = input.reshape(input.shape);
+  let current = input;
   for (let at = 0; at < layers.length; ) {
     const [output, next] = runAt(layers, at, current);
-    if (output !== current) release(current as AnyTensor);
+    if (current !== output && current !== input) release(current as AnyTensor);
     current = output;
     at = next;
   }
-  return current;
+  return current === input ? input.reshape(input.shape) : current;
 }

@@ -1,4 +1,4 @@
-import { expectBoolean, expectTensor } from '../check';
+import { expectBoolean, expectTensor, isLive } from '../check';
 import { resolveDevice } from '../deviceTable';
 import type { DType } from '../dtype';
 import { ArgumentError, UnsupportedError } from '../errors';
@@ -51,7 +51,8 @@ export abstract class Module<D extends DType = 'float32'> {
   /** Whether layers that differ in training (dropout, batch normalisation) do so; set by `train()` and `eval()`. */
   training = true;
   readonly #buffers = new Map<string, string>();
-  readonly #hooks = new Set<ForwardHook<D>>();
+  /** In their order; replaced, so that a call goes through those that there were when it began. */
+  #hooks: readonly ForwardHook<D>[] = [];
 
   /** What the module computes. Call `call()` instead, which also runs the hooks and frees what is in between. */
   abstract forward(...inputs: Tensor<D>[]): Tensor<D>;
@@ -65,8 +66,8 @@ export abstract class Module<D extends DType = 'float32'> {
   call(...inputs: Tensor<D>[]): Tensor<D> {
     return tidy(() => {
       let output = this.forward(...inputs);
-      expectTensor(`${this.constructor.name}.call`, 'what forward returned', output);
-      for (const hook of [...this.#hooks]) {
+      if (!isLive(output)) expectTensor(`${this.constructor.name}.call`, 'what forward returned', output);
+      for (const hook of this.#hooks) {
         const result = hook(this, inputs, output);
         if (result instanceof Tensor) output = result as AnyTensor as Tensor<D>;
       }
@@ -85,9 +86,9 @@ export abstract class Module<D extends DType = 'float32'> {
       throw new ArgumentError(`registerForwardHook: hook must be a function, given ${describe(hook)}`);
     }
     const own: ForwardHook<D> = (...call) => hook(...call); // the same function twice is two hooks
-    this.#hooks.add(own);
+    this.#hooks = [...this.#hooks, own];
     return () => {
-      this.#hooks.delete(own);
+      this.#hooks = this.#hooks.filter((one) => one !== own);
     };
   }
 
@@ -112,11 +113,17 @@ export abstract class Module<D extends DType = 'float32'> {
 
   /** The modules right below this one, by name. */
   namedChildren(): [name: string, module: Module<D>][] {
-    return Object.entries(this).flatMap(([name, value]): [string, Module<D>][] => {
-      if (value instanceof Module) return [[name, value]];
-      if (!Array.isArray(value)) return [];
-      return value.flatMap((one, i): [string, Module<D>][] => (one instanceof Module ? [[`${name}.${i}`, one]] : []));
-    });
+    const children: [string, Module<D>][] = [];
+    for (const name of Object.keys(this)) {
+      const value = Reflect.get(this, name) as unknown;
+      if (value instanceof Module) children.push([name, value]);
+      else if (Array.isArray(value)) {
+        value.forEach((one, i) => {
+          if (one instanceof Module) children.push([`${name}.${i}`, one]);
+        });
+      }
+    }
+    return children;
   }
 
   /** The modules right below this one. */
@@ -127,7 +134,7 @@ export abstract class Module<D extends DType = 'float32'> {
   /** This module, named '', and all below it; one with several names under the first. */
   namedModules(): [name: string, module: Module<D>][] {
     const found = new Map<Module<D>, string>();
-    for (const [name, module] of this.#walk('', [])) if (!found.has(module)) found.set(module, name);
+    for (const [name, module] of this.#all()) if (!found.has(module)) found.set(module, name);
     return [...found].map(([module, name]) => [name, module]);
   }
 
@@ -201,7 +208,7 @@ export abstract class Module<D extends DType = 'float32'> {
 
   /** Disposes the parameters' gradients and sets them to null. */
   zeroGrad(): void {
-    for (const tensor of this.parameters()) dropGradient(tensor as AnyTensor);
+    for (const { tensor, kind } of this._slots()) if (kind === 'parameter') dropGradient(tensor);
   }
 
   /**
@@ -281,7 +288,7 @@ export abstract class Module<D extends DType = 'float32'> {
 
   /** Whether a hook sees what the module gives. @internal */
   get _hooked(): boolean {
-    return this.#hooks.size > 0;
+    return this.#hooks.length > 0;
   }
 
   /** Disposes what the module keeps for inference and can make again. @internal */
@@ -289,27 +296,31 @@ export abstract class Module<D extends DType = 'float32'> {
 
   /** Parameters and buffers of this module and all below, under all their names. @internal */
   _slots(): Slot[] {
-    return [...this.#walk('', [])].flatMap(([path, module]) => module._ownSlots(path === '' ? '' : `${path}.`));
+    const slots: Slot[] = [];
+    for (const [path, module] of this.#all()) slots.push(...module._ownSlots(path === '' ? '' : `${path}.`));
+    return slots;
   }
 
   /** @internal */
   _ownSlots(prefix: string): Slot[] {
+    const slots: Slot[] = [];
     const owner = this as unknown as AnyModule;
-    return Object.entries(this).flatMap(([property, tensor]): Slot[] => {
-      if (!(tensor instanceof Tensor)) return [];
-      const one = tensor as AnyTensor;
+    for (const property of Object.keys(this)) {
+      const value = Reflect.get(this, property) as unknown;
+      if (!(value instanceof Tensor)) continue;
+      const tensor = value as AnyTensor;
       const buffer = this.#buffers.get(property);
       if (buffer !== undefined) {
-        return [{ owner, property, name: prefix + buffer, tensor: one, kind: 'buffer' }];
-      }
-      if (isParameter(one)) return [{ owner, property, name: prefix + property, tensor: one, kind: 'parameter' }];
-      if (!one.disposed && one.requiresGrad && one._source === null) {
+        slots.push({ owner, property, name: prefix + buffer, tensor, kind: 'buffer' });
+      } else if (isParameter(tensor)) {
+        slots.push({ owner, property, name: prefix + property, tensor, kind: 'parameter' });
+      } else if (!tensor.disposed && tensor.requiresGrad && tensor._source === null) {
         throw new ArgumentError(
           `${this.constructor.name}: ${property} requires grad but is no parameter; parameter() makes it one`,
         );
       }
-      return [];
-    });
+    }
+    return slots;
   }
 
   #named(kind: Slot['kind']): [string, AnyTensor][] {
@@ -321,15 +332,23 @@ export abstract class Module<D extends DType = 'float32'> {
   }
 
   /** All modules from here down, under all their names. */
-  *#walk(name: string, above: readonly Module<D>[]): Generator<[string, Module<D>]> {
+  #all(): [name: string, module: Module<D>][] {
+    const found: [string, Module<D>][] = [];
+    this.#addTo(found, '', []);
+    return found;
+  }
+
+  /** `above` are the modules that contain this one. */
+  #addTo(found: [string, Module<D>][], name: string, above: Module<D>[]): void {
     if (above.includes(this)) {
       throw new ArgumentError(`${above[0].constructor.name}: the module '${name}' is one of those that contain it`);
     }
-    yield [name, this];
-    const path = [...above, this];
+    found.push([name, this]);
+    above.push(this);
     for (const [child, module] of this.namedChildren()) {
-      yield* module.#walk(name === '' ? child : `${name}.${child}`, path);
+      module.#addTo(found, name === '' ? child : `${name}.${child}`, above);
     }
+    above.pop();
   }
 }
 

@@ -32,7 +32,8 @@ export function namedList<D extends DType>(
  * it; a hook that wants to hold it needs `keep()`.
  */
 export class Sequential<D extends DType = 'float32'> extends Module<D> {
-  readonly #layers: readonly [name: string, module: Module<D>][];
+  readonly #named: readonly [name: string, module: Module<D>][];
+  readonly #layers: readonly Module<D>[];
 
   /**
    * @param layers A list, whose names are '0', '1' …, or an object of modules by name. None: the output is the input.
@@ -41,7 +42,8 @@ export class Sequential<D extends DType = 'float32'> extends Module<D> {
    */
   constructor(layers: readonly Module<D>[] | Readonly<Record<string, Module<D>>>) {
     super();
-    this.#layers = namedList('Sequential', 'layers', layers);
+    this.#named = namedList('Sequential', 'layers', layers);
+    this.#layers = this.#named.map(([, layer]) => layer);
   }
 
   /** Number of modules. */
@@ -51,21 +53,18 @@ export class Sequential<D extends DType = 'float32'> extends Module<D> {
 
   /** The module at a place; negative counts from the end. */
   at(index: number): Module<D> | undefined {
-    return this.#layers.at(index)?.[1];
+    return this.#layers.at(index);
   }
 
   override namedChildren(): [name: string, module: Module<D>][] {
-    return [...this.#layers];
+    return [...this.#named];
   }
 
   override forward(input: Tensor<D>): Tensor<D> {
-    return runChain(
-      this.#layers.map(([, layer]) => layer),
-      input,
-    );
+    return runChain(this.#layers, input);
   }
 
   override extendField(field: Field): Field {
-    return this.#layers.reduce((extended, [, layer]) => layer.extendField(extended), field);
+    return this.#layers.reduce((extended, layer) => layer.extendField(extended), field);
   }
 }

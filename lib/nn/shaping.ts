@@ -1,7 +1,7 @@
 import { expectInteger, expectTensor } from '../check';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
-import { maxRank, shapeText, sizeOf } from '../shape';
+import { extentsOf, maxRank, shapeText, sizeOf } from '../shape';
 import type { Tensor } from '../tensor';
 import { Pointwise } from './pointwise';
 
@@ -23,7 +23,7 @@ export class Flatten<D extends DType = 'float32'> extends Pointwise<D> {
         `Flatten: input must have more than ${this.startAxis} axes for startAxis ${this.startAxis}, given ${shapeText(shape)}`,
       );
     }
-    return input.reshape([...shape.slice(0, this.startAxis), sizeOf(shape.slice(this.startAxis))]);
+    return input.reshape([...extentsOf(shape, 0, this.startAxis), sizeOf(extentsOf(shape, this.startAxis))]);
   }
 }
 

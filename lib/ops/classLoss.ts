@@ -3,7 +3,7 @@ import { expectDtype, expectSameShape, expectTensor, sameDevice } from '../check
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import { DTypeError, ShapeError, UnsupportedError } from '../errors';
-import { shapeText } from '../shape';
+import { extentsOf, sameShape, shapeText } from '../shape';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { type Line, lineAlong } from './axes';
@@ -49,7 +49,8 @@ function classesOf(op: string, name: string, { shape }: AnyTensor): Classes {
   const axis = shape.length === 1 ? 0 : 1;
   if (shape[axis] === 0) throw new ShapeError(`${op}: ${name} ${shapeText(shape)} has no classes (axis ${axis})`);
   const line = lineAlong(shape, axis);
-  return { line, termShape: shape.toSpliced(axis, 1), count: line.outer * line.inner };
+  const termShape = [...extentsOf(shape, 0, axis), ...extentsOf(shape, axis + 1)];
+  return { line, termShape, count: line.outer * line.inner };
 }
 
 /** Labels are int32 of the terms' shape. */
@@ -61,6 +62,7 @@ function expectLabels(
   termShape: readonly number[],
 ) {
   sameDevice(op, scoresName, scores, 'labels', labels);
+  if (sameShape(labels.shape, termShape)) return; // before the text of the reason is made
   const reason = `one label per row of classes of ${scoresName} ${shapeText(scores.shape)}`;
   expectSameShape(op, 'labels', labels, termShape, reason);
 }
@@ -130,9 +132,10 @@ export function crossEntropyGradient<D extends DType>(
   expectPartner(op, 'gradOutput', gradOutput, 'logits', logits);
   expectTensor(op, 'labels', labels);
   const { line, termShape, count } = classesOf(op, 'logits', logits);
+  const { outer, n, inner } = line;
   const native = areLabels(op, logits, labels, termShape) ? ops.crossEntropyGrad : ops.softCrossEntropyGrad;
   const scale = termScale(op, gradOutput, expectReduction(op, options), termShape, count);
-  return run1(native, [gradOutput, logits, labels], logits.dtype, logits.shape, { ...line, scale });
+  return run1(native, [gradOutput, logits, labels], logits.dtype, logits.shape, { outer, n, inner, scale });
 }
 
 /**
@@ -184,8 +187,9 @@ export function nllLossGradient<D extends DType>(
   expectTensor(op, 'labels', labels);
   expectDtype(op, 'labels', labels, ['int32']);
   const { line, termShape, count } = classesOf(op, 'logProbabilities', logProbabilities);
+  const { outer, n, inner } = line;
   expectLabels(op, 'logProbabilities', logProbabilities, labels, termShape);
   const scale = termScale(op, gradOutput, expectReduction(op, options), termShape, count);
   const { dtype, shape } = logProbabilities;
-  return run1(ops.nllLossGrad, [gradOutput, labels], dtype, shape, { ...line, scale });
+  return run1(ops.nllLossGrad, [gradOutput, labels], dtype, shape, { outer, n, inner, scale });
 }

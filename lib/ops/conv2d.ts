@@ -42,15 +42,15 @@ export function convolve<D extends DType>(
   const { bias, activation } = given;
   if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
   const sizes = kind.sizes(op, input.shape, weight.shape, given);
-  const plan = planKind(kind, op, sizes, given, 'output', input);
+  const fused = activation && fusedActivations[activation];
+  const plan = planKind(kind, op, sizes, given, 'output', input, fused);
   checkedSize(op, plan.outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {
     expectBias(op, input, weight, bias, plan.filters);
     operands.push(bias);
   }
-  const fused = activation && fusedActivations[activation];
-  const output = runConvolution(plan, operands, fused === undefined ? undefined : { activation: fused });
+  const output = runConvolution(plan, operands);
   const inOp = fused === undefined ? undefined : (activation as FusedActivation);
   recordConvolution(kind, { input, weight, bias }, output, given, inOp);
   return applyUnfused(activation, output);

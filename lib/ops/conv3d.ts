@@ -38,16 +38,16 @@ export function conv3d<D extends DType>(
   const given = expectOptions(op, options, conv3dOptions);
   const { bias, activation } = given;
   if (activation !== undefined) expectOneOf(op, 'activation', activation, activationNames);
-  const { outputShape, attributes } = planConv3d(op, input.shape, weight.shape, given);
+  const fused = activation && fusedActivations[activation];
+  const { outputShape, attributes } = planConv3d(op, input.shape, weight.shape, given, fused);
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const operands = [input, weight];
   if (bias !== undefined && bias !== null) {
     expectBias(op, input, weight, bias, weight.shape[0]);
     operands.push(bias);
   }
-  const fused = (activation && fusedActivations[activation]) ?? 0;
-  const output = run1(forwardOp, operands, input.dtype, outputShape, { ...attributes, activation: fused });
-  const inOp = fused === 0 ? undefined : (activation as FusedActivation);
+  const output = run1(forwardOp, operands, input.dtype, outputShape, attributes);
+  const inOp = fused === undefined ? undefined : (activation as FusedActivation);
   recordConvolution(conv3dDirections, { input, weight, bias }, output, given, inOp);
   return applyUnfused(activation, output);
 }

@@ -35,6 +35,7 @@ export function expectVolumes(op: string, name: string, shape: Shape): void {
  * Checks shapes and options against each other.
  *
  * @param options The caller's, with known names only.
+ * @param activation Number of the activation that is part of the op.
  * @internal
  */
 export function planConv3d(
@@ -42,6 +43,7 @@ export function planConv3d(
   inputShape: Shape,
   weightShape: Shape,
   options: Pick<Conv3dOptions<DType>, 'groups'> & VolumeWindowOptions,
+  activation = 0,
 ): Conv3dPlan {
   const groups = expectGroups(op, options.groups);
   expectVolumes(op, 'input', inputShape);
@@ -70,7 +72,7 @@ export function planConv3d(
       padding: axes.flatMap((axis) => [axis.before, axis.after]),
       dilation: axes.map((axis) => axis.dilation),
       groups,
-      activation: 0,
+      activation,
     },
   };
 }

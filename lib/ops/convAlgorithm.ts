@@ -66,7 +66,8 @@ function declineDirect({ channels, groups, nhwc, window: { h, w } }: ConvProblem
   if (perGroup > directLimits.channels) {
     return `it needs at most ${directLimits.channels} channels per group, given ${perGroup}`;
   }
-  const [high, wide] = [h, w].map(({ kernel, dilation }) => (kernel - 1) * dilation + 1);
+  const high = (h.kernel - 1) * h.dilation + 1;
+  const wide = (w.kernel - 1) * w.dilation + 1;
   if (Math.max(high, wide) > directLimits.reach) {
     const most = `${directLimits.reach}x${directLimits.reach}`;
     return `it needs windows of at most ${most}, given ${pairText({ h: high, w: wide })} with dilation`;
@@ -205,10 +206,15 @@ function fastestFirst<K extends Estimated>(problem: ConvProblem, among: readonly
     if (kernel === 'implicit') return implicitCycles(problem, of, tile);
     return kernel === 'direct' ? directCycles(problem, of, tile) : winogradCycles(kernel, problem.direction, of, tile);
   };
-  return among
-    .map((kernel) => ({ kernel, cost: cycles(kernel) }))
-    .sort((a, b) => a.cost - b.cost)
-    .map(({ kernel }) => kernel);
+  const order = [...among];
+  const costs = order.map(cycles);
+  for (let i = 1; i < order.length; i++) {
+    for (let k = i; k > 0 && costs[k] < costs[k - 1]; k--) {
+      [costs[k - 1], costs[k]] = [costs[k], costs[k - 1]];
+      [order[k - 1], order[k]] = [order[k], order[k - 1]];
+    }
+  }
+  return order;
 }
 
 const winogradVariants = ['winogradF2', 'winogradF4'] as const;

@@ -1,6 +1,5 @@
 // Convolutions over one and two axes and transposed ones are the same three kernels: what differs between them is how they
 // name and check their arguments.
-import type { Attributes } from '../dispatch';
 import { opNumber, run1 } from '../dispatch';
 import type { DType } from '../dtype';
 import type { Shape } from '../shape';
@@ -72,9 +71,10 @@ export function planKind(
   options: ConvArguments,
   sought: Sought,
   { dtype, _device: device }: AnyTensor,
+  activation = 0,
 ): ConvPlan {
   const direction = directions[sought][kind.transposed ? 1 : 0];
-  return planAlgorithm(op, sizes, options, { direction, dtype, device });
+  return planAlgorithm(op, sizes, options, { direction, dtype, device }, activation);
 }
 
 /** The output's shape; `sizes` are the kind's. @internal */
@@ -93,24 +93,11 @@ const ops: Readonly<Record<Direction, number>> = {
  *
  * @param operands The kernel's: input, weight and bias; weight and the output's gradient; or input and the output's
  *   gradient.
- * @param extra Attributes beside the planned ones.
  * @internal
  */
-export function runConvolution<D extends DType>(
-  plan: ConvPlan,
-  operands: readonly Tensor<D>[],
-  extra?: Attributes,
-): Tensor<D> {
+export function runConvolution<D extends DType>(plan: ConvPlan, operands: readonly Tensor<D>[]): Tensor<D> {
   const { direction } = plan.problem;
   const { inputShape, weightShape, outputShape } = plan;
-  const shape = { forward: outputShape, input: inputShape, weight: weightShape }[direction];
-  return runPlanned(plan, (attributes) =>
-    run1(
-      ops[direction],
-      operands,
-      operands[0].dtype,
-      shape,
-      extra === undefined ? attributes : { ...attributes, ...extra },
-    ),
-  );
+  const shape = direction === 'forward' ? outputShape : direction === 'input' ? inputShape : weightShape;
+  return runPlanned(plan, (attributes) => run1(ops[direction], operands, operands[0].dtype, shape, attributes));
 }

@@ -282,42 +282,70 @@ export function convolutionSizes(
   return { batch, channels, filters, groups, nhwc, window, inputShape, weightShape, outputShape };
 }
 
+// Every call comes here, and a literal that names its fields is made an order of magnitude faster than one that spreads others.
+function attributesOf(sizes: ConvSizes, algorithm: Kernel, activation: number): Attributes {
+  const { batch, channels, filters, groups, nhwc } = sizes;
+  const { height, width, kernel, output, stride, padding, dilation } = windowAttributes(sizes.window);
+  return {
+    batch,
+    channels,
+    height,
+    width,
+    filters,
+    kernel,
+    output,
+    stride,
+    padding,
+    dilation,
+    groups,
+    nhwc,
+    algorithm: kernelNumber(algorithm),
+    activation,
+  };
+}
+
 /**
  * Chooses the algorithm for a convolution whose sizes fit each other.
  *
  * @param options The caller's.
+ * @param activation Number of the activation that is part of the op.
  * @internal
  */
-export function planAlgorithm(op: string, sizes: ConvSizes, options: ConvArguments, task: ConvTask): ConvPlan {
-  const { batch, channels, filters, groups, nhwc, window } = sizes;
+export function planAlgorithm(
+  op: string,
+  sizes: ConvSizes,
+  options: ConvArguments,
+  task: ConvTask,
+  activation = 0,
+): ConvPlan {
+  const { batch, channels, filters, groups, nhwc, window, inputShape, weightShape, outputShape } = sizes;
+  const { direction, dtype, device } = task;
   const asked = expectAlgorithm(op, options.algorithm);
   const limit = expectWorkspaceLimit(op, options.workspaceLimit);
-  const problem = { ...task, channels, filters, groups, nhwc, window };
-  const attributesOf = (kernel: Kernel): Attributes => ({
-    batch,
-    channels,
-    ...windowAttributes(window),
-    filters,
-    groups,
-    nhwc,
-    algorithm: kernelNumber(kernel),
-    activation: 0,
-  });
+  const problem = { direction, dtype, device, channels, filters, groups, nhwc, window };
   let candidates = chooseKernels(op, asked, problem);
   if (limit !== undefined) {
     // What an algorithm needs can be asked for sizes that can be counted only.
-    for (const shape of [sizes.inputShape, sizes.weightShape, sizes.outputShape]) {
-      checkedSize(op, shape, bytesPerElement(task.dtype));
-    }
-    const bytesOf = (kernel: Kernel): number => kernelNeeds(problem, attributesOf(kernel)).workspaceBytes;
+    for (const shape of [inputShape, weightShape, outputShape]) checkedSize(op, shape, bytesPerElement(dtype));
+    const bytesOf = (one: Kernel): number => kernelNeeds(problem, attributesOf(sizes, one, 0)).workspaceBytes;
     candidates = withinLimit(op, asked, candidates, limit, bytesOf);
   }
+  const kernel = asked === 'search' && batch > 0 ? null : candidates[0];
+  const attributes = attributesOf(sizes, candidates[0], activation);
   return {
-    ...sizes,
-    kernel: asked === 'search' && batch > 0 ? null : candidates[0],
+    batch,
+    channels,
+    filters,
+    groups,
+    nhwc,
+    window,
+    inputShape,
+    weightShape,
+    outputShape,
+    kernel,
     candidates,
     problem,
-    attributes: attributesOf(candidates[0]),
+    attributes,
   };
 }
 

@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { checkedSize, expectAxis, expectShape, type Shape, sameShape, shapeText } from '../shape';
+import { checkedSize, expectAxis, expectShape, extentsOf, type Shape, sameShape, shapeText } from '../shape';
 import { withRecording } from '../tape/mode';
 import { record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
@@ -70,9 +70,9 @@ function expectPositions(op: string, name: string, shape: Shape, axis: number, i
 }
 
 const gatheredShape = (shape: Shape, axis: number, indices: Shape): number[] => [
-  ...shape.slice(0, axis),
+  ...extentsOf(shape, 0, axis),
   ...indices,
-  ...shape.slice(axis + 1),
+  ...extentsOf(shape, axis + 1),
 ];
 
 /**
@@ -96,7 +96,8 @@ export function gather<D extends DType>(input: Tensor<D>, indices: Tensor<'int32
   expectPositions(op, 'input', shape, along, indices.size);
   const result = gatheredShape(shape, along, indices.shape);
   checkedSize(op, result, bytesPerElement(dtype));
-  const attributes = { ...lineAlong(shape, along), count: indices.size };
+  const { outer, n, inner } = lineAlong(shape, along);
+  const attributes = { outer, n, inner, count: indices.size };
   const output = run1(ops.gather, [input, indices], dtype, result, attributes);
   return recording(input) ? record(gatherRule, [input], output, [indices], { shape, axis: along }) : output;
 }
@@ -125,7 +126,8 @@ export function gatherGradient<D extends DType>(
   expectPositions(op, 'inputShape', shape, along, indices.size);
   expectSameShape(op, 'gradOutput', gradOutput, gatheredShape(shape, along, indices.shape), 'as the output');
   checkedSize(op, shape, bytesPerElement(gradOutput.dtype));
-  const attributes = { ...lineAlong(shape, along), count: indices.size };
+  const { outer, n, inner } = lineAlong(shape, along);
+  const attributes = { outer, n, inner, count: indices.size };
   const result = run1(ops.gatherGrad, [gradOutput, indices], gradOutput.dtype, shape, attributes);
   return recording(gradOutput) ? record(gatherGradientRule, [gradOutput], result, [indices], along) : result;
 }
@@ -169,7 +171,8 @@ export function gatherElements<D extends DType>(input: Tensor<D>, indices: Tenso
   const along = expectAxis(op, 'axis', axis, input.shape.length);
   const reached = reachedShape(op, 'input', input.shape, along, indices.shape);
   expectPositions(op, 'input', input.shape, along, indices.size);
-  const attributes = { ...lineAlong(reached, along), count: indices.shape[along] };
+  const { outer, n, inner } = lineAlong(reached, along);
+  const attributes = { outer, n, inner, count: indices.shape[along] };
   const run = (from: Tensor<D>): Tensor<D> =>
     run1(ops.gatherElements, [from, indices], input.dtype, indices.shape, attributes);
   const whole = sameShape(reached, input.shape);

@@ -31,17 +31,18 @@ export function expectState(
   gradient: AnyTensor,
   state: Readonly<Record<string, unknown>>,
 ): AnyTensor[] {
-  const apart: [string, AnyTensor][] = [
-    ['parameter', parameter],
-    ['gradient', gradient],
-  ];
-  for (const [name, tensor] of Object.entries(state)) {
+  const names = Object.keys(state);
+  const tensors: AnyTensor[] = [];
+  for (const name of names) {
+    const tensor = state[name];
     expectPartner(op, 'parameter', parameter, name, tensor);
     expectSameShape(op, name, tensor, parameter.shape, 'as parameter');
-    for (const [otherName, other] of apart) expectApart(op, otherName, other, name, tensor);
-    apart.push([name, tensor]);
+    expectApart(op, 'parameter', parameter, name, tensor);
+    expectApart(op, 'gradient', gradient, name, tensor);
+    for (let i = 0; i < tensors.length; i++) expectApart(op, names[i], tensors[i], name, tensor);
+    tensors.push(tensor);
   }
-  return apart.slice(2).map(([, tensor]) => tensor);
+  return tensors;
 }
 
 /** A number in [0, 1): the share that a moving average keeps of itself. */

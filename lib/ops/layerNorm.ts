@@ -3,7 +3,7 @@ import { opNumber, run1, run2, run3 } from '../dispatch';
 import type { DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { expectShape, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { expectShape, extentsOf, type Shape, sameShape, shapeText, sizeOf } from '../shape';
 import { record, recordAll, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { normGradients } from './normFormula';
@@ -68,15 +68,15 @@ interface Rows {
 
 function planRows(op: string, shape: Shape, normalizedShape: unknown): Rows {
   if (shape.length === 0) throw new ShapeError(`${op}: input must have rank 1 or more, given a scalar`);
-  let row: Shape = shape.slice(-1);
+  let row: Shape = extentsOf(shape, -1);
   if (Array.isArray(normalizedShape)) row = expectShape(op, 'normalizedShape', normalizedShape);
   else if (normalizedShape !== undefined) row = [expectInteger(op, 'normalizedShape', normalizedShape, 0)];
-  if (row.length === 0 || row.length > shape.length || !sameShape(shape.slice(-row.length), row)) {
+  if (row.length === 0 || row.length > shape.length || !sameShape(extentsOf(shape, -row.length), row)) {
     throw new ShapeError(
       `${op}: normalizedShape ${shapeText(row)} must be the last extents of input ${shapeText(shape)}, one or more`,
     );
   }
-  const lead = shape.slice(0, -row.length);
+  const lead = extentsOf(shape, 0, -row.length);
   return { row, lead, extents: { rows: sizeOf(lead), n: sizeOf(row) } };
 }
 

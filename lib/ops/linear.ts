@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { checkedSize, shapeText, sizeOf } from '../shape';
+import { checkedSize, extentsOf, type Shape, sameShape, shapeText, sizeOf } from '../shape';
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { matmul, maxExtent } from './matmul';
@@ -32,7 +32,7 @@ function plan(op: string, input: AnyTensor, weight: AnyTensor): Sizes {
         `${shapeText(weight.shape)} [outputs, inputs]`,
     );
   }
-  const lead = input.shape.slice(0, -1);
+  const lead = extentsOf(input.shape, 0, -1);
   const outputShape = [...lead, outputs];
   checkedSize(op, outputShape, bytesPerElement(input.dtype));
   const rows = sizeOf(lead);
@@ -77,17 +77,23 @@ export function linear<D extends DType>(
   return recorded(run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs), input, weight, bias);
 }
 
+/** [..., n] as [rows, n]. */
+function asRows<D extends DType>(tensor: Tensor<D>): Tensor<D> {
+  const { shape } = tensor;
+  return shape.length === 2 ? tensor : tensor.reshape([sizeOf(extentsOf(shape, 0, -1)), shape[shape.length - 1]]);
+}
+
+const withShape = <D extends DType>(tensor: Tensor<D>, shape: Shape): Tensor<D> =>
+  sameShape(tensor.shape, shape) ? tensor : tensor.reshape(shape);
+
 const linearRule = rule<readonly number[]>(
   'linear',
   { keeps: 'input for the weight, weight for the input', differentiable: true },
   ({ gradOutput, saved: [input, weight], state: inputShape, needs }) => {
-    const outputs = gradOutput.shape[gradOutput.shape.length - 1];
-    const inputs = inputShape[inputShape.length - 1];
-    const rows = sizeOf(gradOutput.shape.slice(0, -1));
-    const g = gradOutput.reshape([rows, outputs]);
+    const g = asRows(gradOutput);
     return [
-      needs[0] ? matmul(g, weight).reshape(inputShape) : null,
-      needs[1] ? matmul(g, input.reshape([rows, inputs]), { transposeA: true }) : null,
+      needs[0] ? withShape(matmul(g, weight), inputShape) : null,
+      needs[1] ? matmul(g, asRows(input), { transposeA: true }) : null,
       needs[2] ? sum(g, { axis: 0 }) : null,
     ];
   },
@@ -137,13 +143,13 @@ export function linearGradient<D extends DType>(
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'gradOutput', gradOutput, 'input', input);
   expectPartner(op, 'gradOutput', gradOutput, 'weight', weight);
-  const { rows, inputs, outputs, outputShape } = plan(op, input, weight);
+  const { outputShape } = plan(op, input, weight);
   expectGradientShape(op, gradOutput, outputShape, 'as the output');
   return tidy(() => {
-    const g = gradOutput.reshape([rows, outputs]);
+    const g = asRows(gradOutput);
     return {
-      input: matmul(g, weight).reshape(input.shape),
-      weight: matmul(g, input.reshape([rows, inputs]), { transposeA: true }),
+      input: withShape(matmul(g, weight), input.shape),
+      weight: matmul(g, asRows(input), { transposeA: true }),
       bias: bias ? (sum(g, { axis: 0 }) as Tensor<DType> as Tensor<D>) : null,
     };
   });

@@ -3,7 +3,7 @@ import { opNumber, run1 } from '../dispatch';
 import { bytesPerElement, type DType } from '../dtype';
 import { ShapeError } from '../errors';
 import { tidy } from '../scope';
-import { broadcastShapes, checkedSize, type Shape, sameShape, shapeText, sizeOf } from '../shape';
+import { broadcastShapes, checkedSize, extentsOf, type Shape, sameShape, shapeText, sizeOf } from '../shape';
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { broadcastStrides, collapse } from './broadcast';
@@ -39,46 +39,55 @@ interface Product {
   readonly outputShape: Shape;
 }
 
+function expectMatrices(op: string, name: 'a' | 'b', shape: Shape, transposed: boolean): void {
+  if (shape.length === 0) throw new ShapeError(`${op}: ${name} must have rank 1 or more, given a scalar`);
+  if (shape.length === 1 && transposed) {
+    throw new ShapeError(
+      `${op}: transpose${name.toUpperCase()} needs ${name} of rank 2 or more, given shape ${shapeText(shape)}`,
+    );
+  }
+}
+
+/** The last two axes. */
+function matrixOf(shape: Shape, transposed: boolean): { readonly rows: number; readonly columns: number } {
+  const [last, before] = [shape[shape.length - 1], shape[shape.length - 2]];
+  return transposed ? { rows: last, columns: before } : { rows: before, columns: last };
+}
+
+/** The axes before those of the matrix. */
+const lead = (shape: Shape): number[] => extentsOf(shape, 0, -2);
+
 function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | undefined): Product {
   const { transposeA = false, transposeB = false } = expectOptions(op, options, ['transposeA', 'transposeB']);
   expectBoolean(op, 'transposeA', transposeA);
   expectBoolean(op, 'transposeB', transposeB);
-  for (const [name, { shape }, transposed] of [['a', a, transposeA] as const, ['b', b, transposeB] as const]) {
-    if (shape.length === 0) throw new ShapeError(`${op}: ${name} must have rank 1 or more, given a scalar`);
-    if (shape.length === 1 && transposed) {
-      throw new ShapeError(
-        `${op}: transpose${name.toUpperCase()} needs ${name} of rank 2 or more, given shape ${shapeText(shape)}`,
-      );
-    }
-  }
+  expectMatrices(op, 'a', a.shape, transposeA);
+  expectMatrices(op, 'b', b.shape, transposeB);
   const aShape = a.shape.length === 1 ? [1, a.shape[0]] : a.shape;
   const bShape = b.shape.length === 1 ? [b.shape[0], 1] : b.shape;
-  const [aRows, aColumns] = aShape.slice(-2);
-  const [bRows, bColumns] = bShape.slice(-2);
-  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const [steps, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  const { rows: m, columns: k } = matrixOf(aShape, transposeA);
+  const { rows: steps, columns: n } = matrixOf(bShape, transposeB);
   if (k !== steps) {
     throw new ShapeError(
       `${op}: a ${shapeText(a.shape)}${transposeA ? ' transposed' : ''} has ${k} columns, ` +
         `b ${shapeText(b.shape)}${transposeB ? ' transposed' : ''} has ${steps} rows; they must be equal`,
     );
   }
-  for (const [name, extent] of [['rows', m] as const, ['columns', n] as const, ['steps', k] as const]) {
-    if (extent > maxExtent) {
-      throw new ShapeError(
-        `${op}: a ${shapeText(a.shape)} and b ${shapeText(b.shape)} make ${extent} ${name}, ${limit}`,
-      );
-    }
+  if (Math.max(m, n, k) > maxExtent) {
+    const [name, extent] = m > maxExtent ? ['rows', m] : n > maxExtent ? ['columns', n] : ['steps', k];
+    throw new ShapeError(`${op}: a ${shapeText(a.shape)} and b ${shapeText(b.shape)} make ${extent} ${name}, ${limit}`);
   }
   const batch = batchShape(op, a.shape, b.shape);
-  const outputShape = [...batch, ...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])];
+  const outputShape = [...batch];
+  if (a.shape.length > 1) outputShape.push(m);
+  if (b.shape.length > 1) outputShape.push(n);
   checkedSize(op, outputShape, bytesPerElement(a.dtype));
   return { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape };
 }
 
 function batchShape(op: string, a: Shape, b: Shape): Shape {
   try {
-    return broadcastShapes(op, a.slice(0, -2), b.slice(0, -2));
+    return broadcastShapes(op, lead(a), lead(b));
   } catch {
     throw new ShapeError(
       `${op}: a ${shapeText(a)} and b ${shapeText(b)} do not broadcast in the axes before the last two`,
@@ -89,14 +98,14 @@ function batchShape(op: string, a: Shape, b: Shape): Shape {
 function multiply<D extends DType>(a: Tensor<D>, b: Tensor<D>, product: Product): Tensor<D> {
   const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape } = product;
   const rows = sizeOf(batch) * m;
-  if (sizeOf(bShape.slice(0, -2)) === 1 && !transposeA && rows <= maxExtent) {
+  if (sizeOf(lead(bShape)) === 1 && !transposeA && rows <= maxExtent) {
     // One right-hand matrix for all: the rows of all left-hand ones make one matrix.
     const attrs = { rank: 1, batch: [1], aStrides: [0], bStrides: [0], m: rows, n, k, transposeA, transposeB };
     return run1(matmulOp, [a, b], a.dtype, outputShape, attrs);
   }
   const { dims, strides } = collapse(batch, [
-    broadcastStrides(aShape.slice(0, -2), batch, m * k),
-    broadcastStrides(bShape.slice(0, -2), batch, k * n),
+    broadcastStrides(lead(aShape), batch, m * k),
+    broadcastStrides(lead(bShape), batch, k * n),
   ]);
   const [aStrides, bStrides] = strides;
   return run1(matmulOp, [a, b], a.dtype, outputShape, {
@@ -121,9 +130,9 @@ interface Recorded {
 const matmulRule = rule<Recorded>(
   'matmul',
   { keeps: 'the other operand', differentiable: true },
-  ({ gradOutput, saved: [a, b], state: { product, ...shapes }, needs }) => [
-    needs[0] ? leftGradient(gradOutput, b, product).reshape(shapes.a) : null,
-    needs[1] ? rightGradient(gradOutput, a, product).reshape(shapes.b) : null,
+  ({ gradOutput, saved: [a, b], state, needs }) => [
+    needs[0] ? leftGradient(gradOutput, b, state.product).reshape(state.a) : null,
+    needs[1] ? rightGradient(gradOutput, a, state.product).reshape(state.b) : null,
   ],
 );
 
@@ -193,7 +202,7 @@ function rightGradient<D extends DType>(gradOutput: Tensor<D>, a: Tensor<D>, pro
   let g = gradOutput.reshape([...batch, m, n]);
   let left = a.reshape(aShape);
   const rows = sizeOf(batch) * m;
-  if (bShape.length === 2 && !transposeA && sameShape(aShape.slice(0, -2), batch) && rows <= maxExtent) {
+  if (bShape.length === 2 && !transposeA && sameShape(lead(aShape), batch) && rows <= maxExtent) {
     // One right-hand matrix: its gradient is one product over all rows, not a sum of products.
     g = g.reshape([rows, n]);
     left = left.reshape([rows, k]);

@@ -109,13 +109,22 @@ export function planPool(
   checkCoverage(op, window, context, form);
   const { countIncludePad: given = true } = options;
   const countIncludePad = expectBoolean(op, 'countIncludePad', given);
+  const { nhwc, batch, channels } = planes;
+  // Named one by one, not spread: see attributesOf in convPlan.ts.
+  const { height, width, kernel: kernelSize, output, stride, padding, dilation } = windowAttributes(window);
   return {
-    outputShape: activationShape({ ...planes, height: window.h.output, width: window.w.output }, form),
+    outputShape: activationShape({ nhwc, batch, channels, height: output[0], width: output[1] }, form),
     attributes: {
-      batch: planes.batch,
-      channels: planes.channels,
-      ...windowAttributes(window),
-      nhwc: planes.nhwc,
+      batch,
+      channels,
+      height,
+      width,
+      kernel: kernelSize,
+      output,
+      stride,
+      padding,
+      dilation,
+      nhwc,
       countIncludePad,
     },
   };

@@ -2,7 +2,7 @@
 // is the width of planes that are 1 high.
 import { expectInteger, expectOneOf, expectPair, type Pair } from '../check';
 import { ShapeError } from '../errors';
-import { type Shape, shapeText } from '../shape';
+import { allAxes, type Shape, shapeText } from '../shape';
 
 /** Which axis of an activation holds the channels: `[N, C, H, W]` or `[N, H, W, C]`. */
 export type Layout = 'NCHW' | 'NHWC';
@@ -68,7 +68,8 @@ export function expectExtents(
   if (shape.length !== rank) {
     throw new ShapeError(`${op}: ${name} must have rank ${rank} ${form}, given shape ${shapeText(shape)}`);
   }
-  for (const [axis, extent] of shape.entries()) {
+  for (let axis = 0; axis < rank; axis++) {
+    const extent = shape[axis];
     if (extent === 0 && axis !== mayBeEmpty) {
       throw new ShapeError(`${op}: ${name} ${shapeText(shape)} must have positive extents ${form}, axis ${axis} is 0`);
     }
@@ -99,18 +100,18 @@ export interface Activations {
 export function activationsOf(shape: Shape, nhwc: boolean): Activations {
   const channels = nhwc ? shape[shape.length - 1] : shape[1];
   const first = nhwc ? 1 : 2;
-  const [height, width] = shape.length === 3 ? [1, shape[first]] : [shape[first], shape[first + 1]];
+  const height = shape.length === 3 ? 1 : shape[first];
+  const width = shape.length === 3 ? shape[first] : shape[first + 1];
   return { nhwc, batch: shape[0], channels, height, width };
 }
 
 /** The shape of activations with these extents. @internal */
 export function activationShape({ nhwc, batch, channels, height, width }: Activations, form: Form): number[] {
-  const spatial = form.axes === 1 ? [width] : [height, width];
-  return nhwc ? [batch, ...spatial, channels] : [batch, channels, ...spatial];
+  if (form.axes === 1) return nhwc ? [batch, width, channels] : [batch, channels, width];
+  return nhwc ? [batch, height, width, channels] : [batch, channels, height, width];
 }
 
 /** All axes of activations but the one of the channels. @internal */
 export function pixelAxes(rank: number, nhwc: boolean): number[] {
-  const axes = Array.from({ length: rank }, (_, axis) => axis);
-  return axes.filter((axis) => axis !== (nhwc ? rank - 1 : 1));
+  return allAxes(rank).filter((axis) => axis !== (nhwc ? rank - 1 : 1));
 }

@@ -55,12 +55,13 @@ export function topk<D extends DType>(
     );
   }
   const result = shape.with(along, k);
+  const { outer, n, inner } = lineAlong(shape, along);
   const [values, indices] = run2(
     topkOp,
     [input],
     { dtype, shape: result },
     { dtype: 'int32', shape: result },
-    { ...lineAlong(shape, along), k, largest },
+    { outer, n, inner, k, largest },
   );
   if (recording(input)) record(elementsRule, [input], values, [indices], { shape, axis: along });
   return { values, indices };

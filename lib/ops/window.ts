@@ -312,16 +312,19 @@ const firstBeyond = (input: number, stride: number, before: number): number => M
  * @internal
  */
 export function checkCoverage(op: string, window: Window, context: Context, { places }: Form = twoAxes): void {
-  for (const [place, axis] of [[places.h, window.h] as const, [places.w, window.w] as const]) {
-    const o = uncoveredOutput(axis);
-    if (o < 0) continue;
-    const start = o * axis.stride - axis.before;
-    throw new ShapeError(
-      `${op}: the window of output ${place} ${o} lies wholly in the padding: its taps ` +
-        `${o}*${axis.stride} - ${axis.before} + k*${axis.dilation} for k = 0 to ${axis.kernel - 1} run from ${start} ` +
-        `to ${start + (axis.kernel - 1) * axis.dilation} and none is in 0 to ${axis.input - 1} (${context()})`,
-    );
-  }
+  checkAxisCoverage(op, places.h, window.h, context);
+  checkAxisCoverage(op, places.w, window.w, context);
+}
+
+function checkAxisCoverage(op: string, place: string, axis: AxisWindow, context: Context): void {
+  const o = uncoveredOutput(axis);
+  if (o < 0) return;
+  const start = o * axis.stride - axis.before;
+  throw new ShapeError(
+    `${op}: the window of output ${place} ${o} lies wholly in the padding: its taps ` +
+      `${o}*${axis.stride} - ${axis.before} + k*${axis.dilation} for k = 0 to ${axis.kernel - 1} run from ${start} ` +
+      `to ${start + (axis.kernel - 1) * axis.dilation} and none is in 0 to ${axis.input - 1} (${context()})`,
+  );
 }
 
 /** The part of an op's attributes that its window decides. @internal */

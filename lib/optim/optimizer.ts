@@ -1,4 +1,4 @@
-import { expectOptions, expectTensor } from '../check';
+import { expectOptions, expectTensor, isLive } from '../check';
 import { ArgumentError, DisposedError } from '../errors';
 import { noGrad } from '../tape/noGrad';
 import type { AnyTensor } from '../tensor';
@@ -65,14 +65,16 @@ export abstract class Optimizer<S extends OptimizerSettings = OptimizerSettings>
     for (const group of this.groups) this.check(op, this.#settingsOf(group));
     const work: [gradient: AnyTensor, group: ParameterGroup<S>, state: ParameterState][] = [];
     let i = 0;
-    for (const [g, group] of this.groups.entries()) {
-      for (const [k, parameter] of group.parameters.entries()) {
+    for (let g = 0; g < this.groups.length; g++) {
+      const group = this.groups[g];
+      for (let k = 0; k < group.parameters.length; k++) {
+        const parameter = group.parameters[k];
         const state = this.#states[i++];
-        const name = `groups[${g}].parameters[${k}]`;
-        expectTensor(op, name, parameter);
+        const name = (): string => `groups[${g}].parameters[${k}]`;
+        if (!isLive(parameter)) expectTensor(op, name(), parameter);
         const gradient = parameter.grad;
         if (gradient === null) continue;
-        expectTensor(op, `the gradient of ${name}`, gradient);
+        if (!isLive(gradient)) expectTensor(op, `the gradient of ${name()}`, gradient);
         work.push([gradient, group, state]);
       }
     }

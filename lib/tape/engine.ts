@@ -139,7 +139,8 @@ class Walk {
     const { edges } = node;
     const needs = edges.map((edge) => this.needs(edge));
     const results = differentiate(node, gradients, needs, this.options.createGraph);
-    for (const [i, gradient] of results.entries()) {
+    for (let i = 0; i < results.length; i++) {
+      const gradient = results[i];
       if (gradient === null || gradient === undefined) continue;
       const edge = edges[i];
       if (edge === null || !needs[i]) gradient.dispose();

@@ -175,7 +175,8 @@ export function crosswise(a: MaybeTensor, b: MaybeTensor): MaybeTensor[] {
 
 /** Ties outputs to the node that made them. @internal */
 export function attach(node: GraphNode, outputs: readonly AnyTensor[]): void {
-  for (const [index, output] of outputs.entries()) {
+  for (let index = 0; index < outputs.length; index++) {
+    const output = outputs[index];
     output._source = new Source(node, index);
     output._requiresGrad = true;
     node.retain();

@@ -18,6 +18,7 @@ import { openData, splitForValidation } from './dataSource';
 import { makeFittingModel, openModel } from './modelSource';
 import { makeOptimizer, makeSchedule } from './optimization';
 import type { TrainSettings } from './settings';
+import { alone, type Team } from './team';
 
 /** Images looked at for mean and standard deviation: they differ by less than a hundredth from those of all. */
 const statisticsSamples = 2000;
@@ -45,12 +46,14 @@ export interface PreparedRun {
  *
  * @param workers Threads that prepare batches.
  * @param saved The run to continue, whose normalisation is taken over; its checkpoint is to be restored afterwards.
+ * @param team Whose part of each batch the loaders have: the batch must be a multiple of its processes.
  * @throws Typed errors that name option or file, by rejection: what the images are and what the model takes, among others.
  */
 export async function prepareRun(
   settings: TrainSettings,
   workers: number,
   saved?: Pick<SavedRun, 'data' | 'statistics'>,
+  team: Pick<Team, 'index' | 'count'> = alone,
 ): Promise<PreparedRun> {
   const source = await openModel(settings.model);
   const augmentations = parseAugment(settings.augment);
@@ -77,11 +80,12 @@ export async function prepareRun(
     ...(inputShape[0] === imageShape[0] ? [] : [repeatChannels(inputShape[0])]),
     ...(statistics === null ? [] : [normalise(statistics.mean, statistics.std)]),
   ];
-  const { batch: batchSize, seed } = settings;
+  const { seed } = settings;
+  const part = { batchSize: settings.batch / team.count, shard: { index: team.index, count: team.count }, workers };
   const augmented = [...(augmentations.sizes ? [] : toSize), ...augmentations.transforms(side), ...toModel];
-  const plain = { batchSize, workers, transform: compose([...toSize, ...toModel]) };
+  const plain = { ...part, transform: compose([...toSize, ...toModel]) };
   const loaders = {
-    train: new DataLoader(train, { batchSize, workers, seed, shuffle: true, transform: compose(augmented) }),
+    train: new DataLoader(train, { ...part, seed, shuffle: true, transform: compose(augmented) }),
     validation: new DataLoader(validation, plain),
     test: heldBack && data.test !== undefined ? new DataLoader(data.test, plain) : undefined,
   };
@@ -89,7 +93,7 @@ export async function prepareRun(
   manualSeed(seed);
   const model = await makeFittingModel(source, { classes: data.classes.length, inputShape });
   const optimizer = makeOptimizer(model.parameters(), settings);
-  const scheduler = new LrScheduler(optimizer, makeSchedule(settings, loaders.train.length));
+  const scheduler = new LrScheduler(optimizer, makeSchedule(settings, loaders.train.wholeLength));
   const titles = { model: source.title, data: data.description };
   const parameters = model.parameters().reduce((sum, { size: elements }) => sum + elements, 0);
   return { model, optimizer, scheduler, ...loaders, context, titles, inputShape, parameters };

@@ -13,6 +13,12 @@ import type { StepResult } from './meter';
 /** Results under way beside the step that is being enqueued. Work on the way holds no memory that later work could use. */
 export const stepsUnderWay = 2;
 
+/** The loss of a batch, all of the model's outputs weighed together, and the logits of the one that answers. */
+export function lossOf(model: Module, images: Tensor, labels: Tensor<'int32'>): { loss: Tensor; logits: Tensor } {
+  const heads = trainingLogits(model, images);
+  return { loss: weightedLoss(heads, (logits) => crossEntropy(logits, labels)), logits: heads[0].logits };
+}
+
 /**
  * Enqueues forward, backward and update for one batch.
  *
@@ -20,12 +26,11 @@ export const stepsUnderWay = 2;
  */
 export function trainStep(model: Module, optimizer: Optimizer, { images, labels }: Batch): Promise<StepResult> {
   const pending = tidy(() => {
-    const heads = trainingLogits(model, images);
-    const loss = weightedLoss(heads, (logits) => crossEntropy(logits, labels));
+    const { loss, logits } = lossOf(model, images, labels);
     loss.backward();
     optimizer.step();
     optimizer.zeroGrad();
-    return { loss, hits: hitsByPlace(heads[0].logits, labels) };
+    return { loss, hits: hitsByPlace(logits, labels) };
   });
   return read(pending.loss, pending.hits, labels.shape[0]);
 }

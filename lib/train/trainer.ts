@@ -5,8 +5,9 @@ import type { Optimizer } from '../optim/optimizer';
 import type { LrScheduler } from '../optim/scheduler';
 import { evaluate, evaluationOf } from './evaluate';
 import { EpochMeter, type StepResult } from './meter';
-import type { EpochRecord, Evaluation, RunState } from './records';
-import { LaggingReads, stepsUnderWay, trainStep } from './step';
+import type { EpochRecord, RunState } from './records';
+import { LaggingReads, stepsUnderWay } from './step';
+import { alone, type Team, type Wishes, wholeEpoch } from './team';
 
 /** The loss is not finite any more: the weights are lost, only a smaller step helps. */
 export class DivergedError extends ReceptiveError {
@@ -38,6 +39,8 @@ export interface TrainerOptions {
   readonly scheduler: LrScheduler;
   readonly train: DataLoader;
   readonly validation: DataLoader;
+  /** Who trains: this process by itself if left out. It has taken the model, and the loaders have its shard of the data. */
+  readonly team?: Team;
   readonly epochs: number;
   /** Epochs without a lower validation loss after which the run ends; never if left out. */
   readonly patience?: number;
@@ -47,7 +50,7 @@ export interface TrainerOptions {
   /** The same in seconds. */
   readonly saveSeconds?: number;
   readonly observer?: TrainerObserver;
-  /** Ends the run: the step that is under way is finished and the state saved. */
+  /** Ends the run, for the whole team: the step that is under way is finished and the state saved. */
   readonly signal?: AbortSignal;
 }
 
@@ -60,9 +63,13 @@ export type TrainerEnd = 'finished' | 'patience' | 'interrupted';
  * The order of the images and their augmentation are functions of the loader's seed and of epoch and sample; the numbers drawn
  * in steps (dropout) come from this thread's random state, which checkpoints hold. So a run that continues from a saved state
  * computes what it would have computed, bit for bit.
+ *
+ * The processes of a team run the same loop, each on its part of every batch; what decides where it ends (losses, signals) is
+ * the same for all of them. `state`, observer and figures are those of the whole team; `keeper` is for the one that leads.
  */
 export class Trainer {
   readonly #options: TrainerOptions;
+  readonly #team: Team;
   #epoch = 0;
   #batch = 0;
   #meter: EpochMeter;
@@ -76,7 +83,8 @@ export class Trainer {
   /** @param state Where another run stopped; model, optimiser and scheduler must be as they were there. */
   constructor(options: TrainerOptions, state?: RunState) {
     this.#options = options;
-    this.#meter = new EpochMeter(options.train.length, state?.meter ?? undefined);
+    this.#team = options.team ?? alone;
+    this.#meter = new EpochMeter(options.train.wholeLength, state?.meter ?? undefined);
     if (state !== undefined) {
       this.#epoch = state.epoch;
       this.#batch = state.batch;
@@ -104,17 +112,16 @@ export class Trainer {
   /**
    * Trains what is left of the epochs.
    *
-   * @throws DivergedError when the loss is not finite; what data set, model and files fail with. The last state that was saved
+   * @throws DivergedError when the loss is not finite, in all processes of the team; what data set, model and files fail with. The last state that was saved
    *   is whole then.
    */
   async run(): Promise<TrainerEnd> {
-    const { epochs, signal } = this.#options;
-    const aborted = (): boolean => signal?.aborted ?? false;
+    const { epochs } = this.#options;
     this.#savedAt = performance.now();
     let end: TrainerEnd = 'finished';
     while (end === 'finished' && this.#epoch < epochs) {
       if (this.#outOfPatience) end = 'patience';
-      else if (aborted() || !(await this.#runEpoch())) end = 'interrupted';
+      else if ((await this.#someoneStops()) || !(await this.#runEpoch())) end = 'interrupted';
     }
     if (end === 'interrupted') await this.#save();
     await this.#saving;
@@ -126,10 +133,19 @@ export class Trainer {
     return this.#best !== null && this.#epoch - this.#best.epoch >= patience;
   }
 
+  get #aborted(): boolean {
+    return this.#options.signal?.aborted ?? false;
+  }
+
+  async #someoneStops(): Promise<boolean> {
+    const [stops] = await this.#team.sum([Number(this.#aborted)]);
+    return stops > 0;
+  }
+
   /** @returns Whether the epoch was finished. */
   async #runEpoch(): Promise<boolean> {
     const { model, train, observer } = this.#options;
-    if (this.#batch === 0) this.#meter = new EpochMeter(train.length);
+    if (this.#batch === 0) this.#meter = new EpochMeter(train.wholeLength);
     observer?.startEpoch?.(this.#epoch + 1, this.#meter);
     try {
       model.train();
@@ -137,12 +153,12 @@ export class Trainer {
     } finally {
       observer?.endOfSteps?.();
     }
-    return this.#batch === train.length && (await this.#finishEpoch());
+    return this.#batch === train.wholeLength && (await this.#finishEpoch());
   }
 
   /** What is left of the epoch's steps, or those until the signal. */
   async #runSteps(): Promise<void> {
-    const { model, optimizer, scheduler, train, observer, signal } = this.#options;
+    const { model, optimizer, scheduler, train, observer } = this.#options;
     const reads = new LaggingReads<{ result: StepResult; learningRate: number }>(
       stepsUnderWay,
       ({ result, learningRate }) => {
@@ -151,19 +167,23 @@ export class Trainer {
         observer?.step?.(this.#meter, learningRate);
       },
     );
-    for await (const batch of train.epoch(this.#epoch, { startBatch: this.#batch })) {
+    const wishes = (): Wishes => ({ stop: this.#aborted, save: this.#saveIsDue });
+    for await (const batch of wholeEpoch(train, this.#epoch, this.#batch)) {
       const { learningRate } = optimizer.groups[0];
+      this.#stepsUnsaved++;
+      let agreed: () => Wishes;
       try {
-        const step = trainStep(model, optimizer, batch);
+        const step = await this.#team.step(model, optimizer, batch, wishes);
+        agreed = step.agreed;
         scheduler.step();
         this.#batch++;
-        await reads.push(step.then((result) => ({ result, learningRate })));
+        await reads.push(step.result.then((result) => ({ result, learningRate })));
       } finally {
-        batch.dispose();
+        batch?.dispose();
       }
-      if (signal?.aborted) break;
-      this.#stepsUnsaved++;
-      if (this.#saveIsDue) {
+      const { stop, save } = agreed();
+      if (stop) break;
+      if (save) {
         await reads.drain();
         await this.#save();
       }
@@ -176,13 +196,8 @@ export class Trainer {
     const { model, validation, observer, signal, keeper } = this.#options;
     const meter = this.#meter;
     const { seconds } = meter;
-    let evaluation: Evaluation;
-    try {
-      evaluation = await evaluate(model, validation, signal);
-    } catch (error) {
-      if (signal?.aborted && error === signal.reason) return false;
-      throw error;
-    }
+    const evaluation = await evaluate(model, validation, this.#team, signal);
+    if (evaluation === undefined) return false;
     this.#expectFinite(evaluation.loss, this.#lastLearningRate);
     const record: EpochRecord = {
       epoch: this.#epoch + 1,

@@ -198,6 +198,24 @@ describe('hooks', () => {
     });
   });
 
+  it('that come and go during a call take part from the next call on', () => {
+    tidy(() => {
+      using layer = new Linear(2, 1);
+      const seen: string[] = [];
+      const removals: (() => void)[] = [];
+      const see = (name: string) => layer.registerForwardHook(() => seen.push(name));
+      layer.registerForwardHook(() => {
+        for (const remove of removals.splice(0)) remove();
+        if (seen.length === 0) see('new');
+        seen.push('first');
+      });
+      removals.push(see('old'));
+      layer.call(ones([1, 2]));
+      layer.call(ones([1, 2]));
+      expect(seen).toEqual(['first', 'old', 'first', 'new']);
+    });
+  });
+
   it('can keep what lies within a model', () => {
     using net = new Net();
     let features: Tensor | undefined;
@@ -238,6 +256,26 @@ describe('containers', () => {
       const none = new Sequential([]).call(x);
       expect(none).not.toBe(x);
       expectSame(read(none), read(x));
+      expect(x.disposed).toBe(false);
+    });
+  });
+
+  it("Sequential gives its modules the caller's tensor, and neither disposes nor returns it", () => {
+    class Same extends Module {
+      forward(x: Tensor): Tensor {
+        return x;
+      }
+    }
+    tidy(() => {
+      const x = randn([2, 3]);
+      for (const modules of [[new Same()], [new Same(), new Sequential([new Same(), new Same()])]]) {
+        const same = new Sequential(modules).call(x);
+        expect(same).not.toBe(x);
+        expectSame(read(same), read(x));
+        same.dispose();
+      }
+      const y = new Sequential([new Same(), new ReLU(), new Same()]).call(x);
+      expectSame(read(y), read(relu(x)));
       expect(x.disposed).toBe(false);
     });
   });

@@ -27,15 +27,14 @@ export interface MpiOptions {
   readonly timeout?: number;
 }
 
-/** Runs `test/support/programs/distributed/<name>` in so many processes. */
-export function mpirun(processes: number, name: string, options: MpiOptions = {}): Promise<MpiOutcome> {
+/** Runs a Node.js program, by its path in the package, in so many processes. */
+export function mpirunFile(processes: number, path: string, options: MpiOptions = {}): Promise<MpiOutcome> {
   const { args = [], env = {}, timeout = 120_000 } = options;
   const launcher = ['--allow-run-as-root', '--oversubscribe', '--bind-to', 'none', '-n', String(processes)];
-  const program = join(packageRoot, 'test', 'support', 'programs', 'distributed', name);
   return new Promise((resolve) => {
     execFile(
       'mpirun',
-      [...launcher, process.execPath, program, ...args],
+      [...launcher, process.execPath, join(packageRoot, path), ...args],
       {
         // Node.js colours what it prints where FORCE_COLOR is set, which vitest does.
         env: { ...process.env, RECEPTIVE_NUM_THREADS: '1', NO_COLOR: '1', FORCE_COLOR: '0', ...env },
@@ -49,4 +48,9 @@ export function mpirun(processes: number, name: string, options: MpiOptions = {}
       },
     );
   });
+}
+
+/** Runs `test/support/programs/distributed/<name>` in so many processes. */
+export function mpirun(processes: number, name: string, options?: MpiOptions): Promise<MpiOutcome> {
+  return mpirunFile(processes, join('test', 'support', 'programs', 'distributed', name), options);
 }

@@ -117,7 +117,7 @@ describe('options of train', () => {
     const options = ['model', 'data', 'epochs', 'batch', 'optimizer', 'lr', 'momentum', 'weight-decay', 'schedule'];
     options.push('step-epochs', 'step-factor', 'warmup', 'seed', 'augment', 'no-normalise', 'resize', 'val-split');
     options.push('patience', 'checkpoint', 'checkpoint-steps', 'checkpoint-minutes', 'resume', 'overwrite', 'report');
-    for (const option of [...options, 'json', 'device', 'threads', 'workers'])
+    for (const option of [...options, 'json', 'device', 'threads', 'workers', 'distributed'])
       expect(stdout).toContain(`\n  --${option} `);
     for (const name of ['lenet5', 'crop', 'resized-crop', 'flip', 'rotate', 'jitter']) expect(stdout).toContain(name);
   });

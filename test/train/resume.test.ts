@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadSafetensors, readSafetensorsHeader } from 'receptive/io';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../support/child';
 import { testSeed } from '../support/random';
 import { temporaryFolder } from '../support/temporaryFolder';
+import { checkpointContents, expectSameCheckpoints } from './checkpointContents';
 import { runTrain, smallRun } from './trainCommand';
 
 const folder = temporaryFolder();
@@ -43,24 +43,7 @@ const signalled = (name: string, images: number, ...signals: string[]): Promise<
     env: { RECEPTIVE_TEST_SIGNALS: `${images}:${signals.join(',')}` },
   });
 
-/** All that a checkpoint holds, without times. */
-async function contents(file: string): Promise<{ tensors: Record<string, unknown>; metadata: unknown }> {
-  const loaded = await loadSafetensors(file);
-  const tensors: Record<string, unknown> = {};
-  for (const [name, tensor] of Object.entries(loaded)) {
-    tensors[name] = Buffer.from((await tensor.data()).buffer).toString('base64');
-    tensor.dispose();
-  }
-  const { parts, random, values } = (await readSafetensorsHeader(file)).metadata;
-  const timeless = (key: string, value: unknown) => (['seconds', 'imagesPerSecond'].includes(key) ? undefined : value);
-  return { tensors, metadata: [parts, random, values].map((text) => JSON.parse(text, timeless)) };
-}
-
-async function expectSameRun(name: string, other: string): Promise<void> {
-  for (const file of ['last.safetensors', 'best.safetensors']) {
-    expect(await contents(join(at(name), file))).toEqual(await contents(join(at(other), file)));
-  }
-}
+const expectSameRun = (name: string, other: string) => expectSameCheckpoints(at(name), at(other));
 
 describe('a run that is resumed ends as one that was never stopped, bit for bit,', () => {
   beforeAll(async () => {
@@ -108,7 +91,7 @@ describe('a run that is resumed ends as one that was never stopped, bit for bit,
 it('a second signal ends the run at once, and the checkpoint before is whole', async () => {
   const { code } = await signalled('twice', 2 + 72 + 96 + 40, 'SIGINT', 'SIGTERM');
   expect([130, 143]).toContain(code);
-  await contents(at('twice/last.safetensors'));
+  await checkpointContents(at('twice/last.safetensors'));
   expect(await resume('twice')).toMatchObject({ code: 0 });
 }, 60_000);
 

@@ -4,11 +4,14 @@ import { Dropout, Flatten, Linear, Sequential } from 'receptive/nn';
 import { constantLr, LrScheduler, SGD } from 'receptive/optim';
 import { describe, expect, it } from 'vitest';
 import { countHits, hitsByPlace } from '../../dist/train/accuracy';
+import { mpiTeam } from '../../dist/train/processes';
 import type { RunState } from '../../dist/train/records';
 import { LaggingReads } from '../../dist/train/step';
+import { alone, type Team } from '../../dist/train/team';
 import { Trainer, type TrainerOptions } from '../../dist/train/trainer';
 import { describeOnDevices } from '../support/devices';
 import { expectRejects } from '../support/errors';
+import { noMpi } from '../support/mpi';
 import { Random, testSeed } from '../support/random';
 
 /** 60 images [1, 3, 2] of noise with labels of 7 classes, in batches of 16. */
@@ -157,15 +160,24 @@ describe('Trainer', () => {
     end();
   });
 
-  it('takes no more memory after 300 steps than after 20', async () => {
+  it('takes no more memory after 300 steps than after 20', () => expectSteadyMemory(alone));
+
+  it.skipIf(noMpi !== null)('takes no more memory either where it reduces its gradients', async () => {
+    const team = await mpiTeam();
+    await expectSteadyMemory(team);
+    await team.leave();
+  });
+
+  async function expectSteadyMemory(team: Team): Promise<void> {
     const seen: { bytes: number; tensors: number }[] = [];
     const epochEnds = { endEpoch: () => void seen.push(used()) };
-    const { trainer, end } = makeRun(0.01, { epochs: 75, observer: epochEnds });
+    const { trainer, model, end } = makeRun(0.01, { epochs: 75, observer: epochEnds, team });
+    await team.join(model, '');
     await trainer.run();
     expect(trainer.state.history).toHaveLength(75);
     expect(seen[74]).toEqual(seen[4]);
     end();
-  });
+  }
 
   const used = () => {
     const { allocatedBytes: bytes, tensors } = memoryStats();

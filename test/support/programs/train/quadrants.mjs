@@ -1,6 +1,7 @@
 // A data set of the tests' own: images [1, 12, 10] of noise in which one quadrant is brighter, and which one is the label. Every
 // number is a function of split and index. In the main thread it can end the process it runs in, or send it signals, when so many
-// images were asked for: RECEPTIVE_TEST_SIGNALS is `count:SIGNAL,SIGNAL`.
+// images were asked for: RECEPTIVE_TEST_SIGNALS is `count:SIGNAL,SIGNAL`, or `count:SIGNAL:rank` for one of several processes; THROW
+// is an error in place of a signal.
 const height = 12;
 const width = 10;
 const sizes = { train: 96, test: 40 };
@@ -16,11 +17,13 @@ function noise(seed) {
   };
 }
 
-const [after, signals = ''] = (process.env.RECEPTIVE_TEST_SIGNALS ?? '').split(':');
+const [after, signals = '', rank] = (process.env.RECEPTIVE_TEST_SIGNALS ?? '').split(':');
+const isMeant = after !== '' && (rank === undefined || rank === process.env.OMPI_COMM_WORLD_RANK);
 let asked = 0;
 
 function count() {
-  if (after === '' || ++asked !== Number(after)) return;
+  if (!isMeant || ++asked !== Number(after)) return;
+  if (signals === 'THROW') throw new Error(`image ${asked} cannot be read`);
   for (const signal of signals.split(',')) process.kill(process.pid, signal);
 }
 
