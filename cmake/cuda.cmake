@@ -14,14 +14,20 @@ if(RECEPTIVE_CUDA STREQUAL "OFF")
 elseif(RECEPTIVE_CUDA STREQUAL "AUTO")
   # Until the backend has all ops it is built on request only.
   set(RECEPTIVE_NO_CUDA_REASON "the CUDA backend is not complete yet, -DRECEPTIVE_CUDA=ON builds what there is")
-elseif(NOT RECEPTIVE_CUDA STREQUAL "ON")
-  message(FATAL_ERROR "RECEPTIVE_CUDA is '${RECEPTIVE_CUDA}'; allowed: AUTO, ON, OFF")
+elseif(NOT RECEPTIVE_CUDA MATCHES "^(ON|EMULATED)$")
+  message(FATAL_ERROR "RECEPTIVE_CUDA is '${RECEPTIVE_CUDA}'; allowed: AUTO, ON, OFF, EMULATED")
 else()
   set(RECEPTIVE_HAS_CUDA TRUE)
 endif()
 
 if(NOT RECEPTIVE_HAS_CUDA)
   message(STATUS "CUDA: ${RECEPTIVE_NO_CUDA_REASON}")
+  return()
+endif()
+
+# A device that the host's compiler makes of the same sources, for tests: native/emulation/.
+if(RECEPTIVE_CUDA STREQUAL "EMULATED")
+  set(RECEPTIVE_CUDA_LEAST 80)
   return()
 endif()
 

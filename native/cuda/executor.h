@@ -6,8 +6,6 @@
 // never from a division of a flat index, and every loop strides by the grid, so any count fits.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include <cstdint>
 
 #include "../core/dispatch.h"
@@ -15,6 +13,7 @@
 #include "../core/op.h"
 #include "context.h"
 #include "lanes.h"
+#include "launch.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -80,7 +79,7 @@ struct FaultLog {
   // Positions beyond 32 bits count as the last of them.
   RECEPTIVE_FN void report([[maybe_unused]] std::int64_t position, [[maybe_unused]] std::int64_t value,
                            [[maybe_unused]] std::int64_t limit) const {
-#ifdef __CUDA_ARCH__
+#ifdef RECEPTIVE_DEVICE_CODE
     const auto at = static_cast<unsigned long long>(position < 0xfffffffe ? position : 0xfffffffe);
     atomicExch(&slot->limit, static_cast<unsigned long long>(limit));
     atomicMin(&slot->key, at << 32 | static_cast<std::uint32_t>(value));
@@ -104,14 +103,14 @@ class Executor {
   void rows(std::int64_t count, std::int64_t width, const Body& body) const {
     if (count <= 0 || width <= 0) return;
     const Shape shape(1, count, width);
-    rows_kernel<<<shape.grid, shape.block, 0, stream()>>>(count, width, body);
+    launch(rows_kernel<Body>, shape.grid, shape.block, 0, stream(), count, width, body);
   }
 
   template <class Body>
   void planes(std::int64_t count, std::int64_t rows, std::int64_t width, const Body& body) const {
     if (count <= 0 || rows <= 0 || width <= 0) return;
     const Shape shape(count, rows, width);
-    planes_kernel<<<shape.grid, shape.block, 0, stream()>>>(count, rows, width, body);
+    launch(planes_kernel<Body>, shape.grid, shape.block, 0, stream(), count, rows, width, body);
   }
 
  private:
