@@ -42,8 +42,10 @@ function run(command, args, env = {}) {
 const isInstalled = (command) => spawnSync(command, ['--version']).status === 0;
 
 function configure() {
-  const options = ['-DCMAKE_BUILD_TYPE=Release', '-DRECEPTIVE_BUILD_ADDON=OFF', '-DRECEPTIVE_BUILD_BENCH=ON'];
-  run('cmake', ['-S', '.', '-B', folder, ...options]);
+  // A folder that is configured already keeps what it is for.
+  const isNew = !existsSync(join(root, folder, 'CMakeCache.txt'));
+  const options = isNew ? ['-DCMAKE_BUILD_TYPE=Release', '-DRECEPTIVE_BUILD_ADDON=OFF'] : [];
+  run('cmake', ['-S', '.', '-B', folder, ...options, '-DRECEPTIVE_BUILD_BENCH=ON']);
   const compiler = /^CMAKE_CXX_COMPILER:\w+=(.*)$/m.exec(readFileSync(join(root, folder, 'CMakeCache.txt'), 'utf8'))[1];
   const isGcc = run(compiler, ['--version']).includes('Free Software Foundation');
   const version = run(compiler, ['-dumpversion']).trim();
