@@ -97,10 +97,10 @@ cudaError_t begin(const char* name, cudaError_t usual = cudaErrorUnknown) {
 
 }  // namespace
 
-const Options& options() {
-  static const Options given{static_cast<int>(variable("RECEPTIVE_EMULATION_DEVICES", 2)),
-                             static_cast<std::size_t>(variable("RECEPTIVE_EMULATION_MEMORY", 4l << 30)),
-                             static_cast<unsigned>(variable("RECEPTIVE_EMULATION_SEED", 0))};
+Options& options() {
+  static Options given{static_cast<int>(variable("RECEPTIVE_EMULATION_DEVICES", 2)),
+                       static_cast<std::size_t>(variable("RECEPTIVE_EMULATION_MEMORY", 4l << 30)),
+                       static_cast<unsigned>(variable("RECEPTIVE_EMULATION_SEED", 0))};
   return given;
 }
 

@@ -12,7 +12,7 @@ struct Options {
   std::size_t memory;  // bytes of each device
   unsigned seed;
 };
-const Options& options();
+Options& options();  // tests may change the seed
 
 // Becomes the error that the next cudaGetLastError() tells; a sticky one stays for all calls on the device in use.
 void raise(cudaError_t error);
