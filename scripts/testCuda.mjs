@@ -5,7 +5,7 @@
 //   npm run test:cuda -- test/ops/pool   those whose path begins so
 //
 // The device is the emulator that CUEMU_HOME names, else a GPU of this machine; without either it says what is missing and fails.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
@@ -91,49 +91,63 @@ function selectFiles() {
   return { files: chosen.filter(runs), left: chosen.filter((path) => !runs(path)), missing };
 }
 
-/** What the emulator saw in all of a run's processes. */
+/** What the emulator counted in a run's processes that wrote their report: a worker that takes long to end is killed. */
 function summarize(folder) {
-  const total = { kernels: new Set(), launches: 0, errors: [], races: [], leaked: 0 };
-  const reports = existsSync(folder) ? readdirSync(folder) : [];
-  for (const file of reports) {
+  const kernels = new Set();
+  let launches = 0;
+  let leaked = 0;
+  const files = readdirSync(folder);
+  for (const file of files) {
     const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-    for (const { name, launches } of report.kernels) {
-      total.kernels.add(name);
-      total.launches += launches;
+    for (const kernel of report.kernels) {
+      kernels.add(kernel.name);
+      launches += kernel.launches;
     }
-    total.errors.push(...report.errors);
-    total.races.push(...report.races);
-    total.leaked += report.leaked_bytes;
+    leaked += report.leaked_bytes;
   }
-  return { ...total, processes: reports.length };
+  return { text: `${launches} launches of ${kernels.size} kernels in ${files.length} processes`, leaked };
 }
 
-/** The tests under the emulator, or on the GPU; whether they passed. */
-function runTests(name, options, files) {
-  const vitest = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0', ...files];
-  const tests = [process.execPath, ...vitest];
+/** Runs a program with its output on ours; resolves to its exit status and the emulator's complaints, told as they happen. */
+function watch(command, args) {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'pipe'],
+    env: { ...process.env, RECEPTIVE_ADDON: addon },
+  });
+  let text = '';
+  child.stderr.on('data', (chunk) => {
+    process.stderr.write(chunk);
+    text += chunk;
+  });
+  return new Promise((done, failed) => {
+    child.on('error', failed);
+    child.on('close', (status) => {
+      const count = (kind) => text.split(`cuemu: ${kind}: `).length - 1;
+      done({ status, errors: count('ERROR'), races: count('RACE') });
+    });
+  });
+}
+
+/** The tests under the emulator, or on the GPU: `{ name, passed, details }`. */
+async function runTests(name, options, files) {
+  const node = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0'];
+  console.log(`\n${name}`);
+  if (!emulator) {
+    const [command, ...args] = [...node, ...files];
+    return { name, passed: (await watch(command, args)).status === 0, details: '' };
+  }
   const reports = join(build, 'reports');
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
-  const emulated = ['run', ...options, '--report', join(reports, '%p.json'), '--check', addon, '--', ...tests];
-  const [command, ...args] = emulator ? [join(emulator, 'cuemu'), ...emulated] : tests;
-  console.log(`\n${name}`);
-  const { status } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, RECEPTIVE_ADDON: addon },
-  });
-  if (!emulator) return { name, passed: status === 0 };
-  const seen = summarize(reports);
-  for (const { kind, kernel, message, at, count } of [...seen.errors, ...seen.races]) {
-    console.error(`${kind} (${count}): ${kernel} ${message}\n    at ${at}`);
-  }
-  const passed = status === 0 && seen.errors.length === 0 && seen.races.length === 0 && seen.leaked === 0;
-  const what = `${seen.kernels.size} kernels, ${seen.launches} launches in ${seen.processes} processes`;
+  const ending = `--execArgv=--import=${new URL('../test/support/endOnSignal.mjs', import.meta.url)}`;
+  const emulated = ['run', ...options, '--report', join(reports, '%p.json'), '--check', addon, '--', ...node];
+  const { status, errors, races } = await watch(join(emulator, 'cuemu'), [...emulated, ending, ...files]);
+  const { text, leaked } = summarize(reports);
   return {
     name,
-    passed,
-    details: `${what}; ${seen.errors.length} errors, ${seen.races.length} races, ${seen.leaked} bytes leaked`,
+    passed: status === 0 && errors === 0 && races === 0 && leaked === 0,
+    details: `: ${text}; ${errors} errors, ${races} races, ${leaked} bytes leaked`,
   };
 }
 
@@ -146,11 +160,12 @@ if (files.length === 0) fail(`no test file runs (${left.length} need families th
 const runs = thorough
   ? [['with the race detector', ['--race']], ...[1, 2, 3].map((seed) => [`order ${seed}`, ['--seed', String(seed)]])]
   : [['plainly', []]];
-const results = runs.map(([name, options]) => runTests(name, options, files));
+const results = [];
+for (const [name, options] of runs) results.push(await runTests(name, options, files));
 
 console.log(`\n${files.length} test files on cuda:0${emulator ? ', emulated' : ''}`);
 if (missing.length > 0) console.log(`left out, for want of ${missing.join(', ')}:\n  ${left.join('\n  ')}`);
 for (const { name, passed, details } of results) {
-  console.log(`${passed ? 'passed' : 'FAILED'}  ${name}${details ? `: ${details}` : ''}`);
+  console.log(`${passed ? 'passed' : 'FAILED'}  ${name}${details}`);
 }
 process.exit(results.every(({ passed }) => passed) ? 0 : 1);
