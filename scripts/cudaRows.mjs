@@ -4,20 +4,13 @@
 //
 //   node scripts/cudaRows.mjs [sm_90]
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findCompiler, noCompiler } from './cudaToolkit.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'build', 'cuda-rows');
-
-/** The CUDA compiler: on PATH, or in the toolkit that CUDA_HOME, CUDA_PATH or the usual place names. */
-function findCompiler() {
-  const toolkits = [process.env.CUDA_HOME, process.env.CUDA_PATH, '/usr/local/cuda'];
-  const paths = toolkits.filter((home) => home).map((home) => join(home, 'bin', 'nvcc'));
-  const onPath = spawnSync('nvcc', ['--version']).status === 0;
-  return onPath ? 'nvcc' : paths.find((path) => existsSync(path));
-}
 
 /** Runs a program and returns its output; ends this script with its output when it fails. */
 function run(command, args, options = {}) {
@@ -57,7 +50,7 @@ if (!/^sm_\d+a?$/.test(architecture)) {
 }
 const compiler = findCompiler();
 if (compiler === undefined) {
-  console.error('cudaRows: no nvcc on PATH; install the CUDA toolkit, or let CUDA_HOME name it');
+  console.error(`cudaRows: ${noCompiler}`);
   process.exit(1);
 }
 

@@ -85,10 +85,11 @@ Block* Allocator::fresh(int sizeClass, std::int64_t request, Lock& lock) {
   if (block->bytes == 0) return block.release();
   if (reserved_ + block->bytes > limit_) make_room(block->bytes, request, lock);
   const auto size = static_cast<std::size_t>(block->bytes);
-  void* data = source_.allocate(source_.which, size);
-  if (data == nullptr) {
+  void* data = source_.allocate(source_.owner, size);
+  // Cached blocks give way, and then those that tasks still use.
+  for (bool more = true; data == nullptr && more; more = data == nullptr && wait_for_pending(lock)) {
     drop_ready(0);
-    data = source_.allocate(source_.which, size);
+    data = source_.allocate(source_.owner, size);
   }
   if (data == nullptr) fail(request, "the system has no more");
   block->data = static_cast<std::byte*>(data);
@@ -189,7 +190,7 @@ void Allocator::empty_cache() {
 
 void Allocator::destroy(Block* block) noexcept {
   if (block->data != nullptr) {
-    source_.release(source_.which, block->data, static_cast<std::size_t>(block->bytes));
+    source_.release(source_.owner, block->data, static_cast<std::size_t>(block->bytes));
     reserved_ -= block->bytes;
   }
   delete block;

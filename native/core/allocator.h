@@ -17,12 +17,12 @@
 
 namespace receptive {
 
-// Where the memory comes from; allocate returns null when there is none. Blocks are 64-byte aligned at least. `which`
-// is passed on: the number of the device, where the source serves several.
+// Where the memory comes from; allocate returns null when there is none, and throws when something else is wrong.
+// Blocks are 64-byte aligned at least. `owner` is passed on.
 struct MemorySource {
-  void* (*allocate)(int which, std::size_t bytes);
-  void (*release)(int which, void* data, std::size_t bytes);
-  int which = 0;
+  void* (*allocate)(void* owner, std::size_t bytes);
+  void (*release)(void* owner, void* data, std::size_t bytes);
+  void* owner = nullptr;
 };
 
 struct MemoryStats {

@@ -13,17 +13,20 @@
 #endif
 
 // RECEPTIVE_FN: inlined wherever it is used. RECEPTIVE_HOST_FN: the same, and never part of a GPU's kernel.
-// RECEPTIVE_COLD: for paths that rarely run, out of line on a CPU.
+// RECEPTIVE_COLD: for paths that rarely run, out of line on a CPU. RECEPTIVE_APART: what is long, out of line there
+// too.
 #ifdef __CUDACC__
 #define RECEPTIVE_FN __host__ __device__ __forceinline__
 #define RECEPTIVE_HOST_FN __host__ __forceinline__
 // A call would take a stack frame and pin the caller's registers: max pooling had 102 registers and a frame of 160
 // bytes.
 #define RECEPTIVE_COLD __host__ __device__ __forceinline__
+#define RECEPTIVE_APART __host__ __device__ __forceinline__
 #else
 #define RECEPTIVE_FN inline __attribute__((always_inline))
 #define RECEPTIVE_HOST_FN RECEPTIVE_FN
 #define RECEPTIVE_COLD __attribute__((noinline, cold))
+#define RECEPTIVE_APART __attribute__((noinline))
 #endif
 
 // After a lambda's parameters: inlined into its caller.

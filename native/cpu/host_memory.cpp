@@ -37,9 +37,9 @@ void* map(std::size_t bytes) {
   return begin + before;
 }
 
-void* allocate(int, std::size_t bytes) { return bytes >= kMapped ? map(bytes) : std::aligned_alloc(64, bytes); }
+void* allocate(void*, std::size_t bytes) { return bytes >= kMapped ? map(bytes) : std::aligned_alloc(64, bytes); }
 
-void release(int, void* data, std::size_t bytes) {
+void release(void*, void* data, std::size_t bytes) {
   if (bytes >= kMapped) {
     munmap(data, mapped_bytes(bytes));
   } else {

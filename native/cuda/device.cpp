@@ -23,8 +23,8 @@ class CudaDevice final : public Device {
       : Device(std::move(info)),
         health_(this->info().id, ordinal),
         ops_(cuda_ops()),
-        allocator_(this->info().id, device_memory(ordinal), this->info().memory / 10 * 9),
-        pinned_(this->info().id + " (pinned host memory)", pinned_memory(ordinal), kMostPinned),
+        allocator_(this->info().id, device_memory(health_), this->info().memory / 10 * 9),
+        pinned_(this->info().id + " (pinned host memory)", pinned_memory(health_), kMostPinned),
         multiprocessors_(multiprocessors) {}
 
   const OpSet& ops() const override { return ops_; }

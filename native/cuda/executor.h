@@ -1,5 +1,5 @@
 // The CUDA executor: what op headers see as "executor.h" when nvcc compiles them. Bodies and their contract are those
-// of cpu/executor.h.
+// of cpu/executor.h; reduce.h and lines.h have what folds.
 //
 // A thread is a lane. A block has threads along the width, the rows and the planes, in that order of preference, so
 // that neighbouring lanes are neighbouring elements and short rows still fill a block. Indices come from the grid,
@@ -28,6 +28,27 @@ inline constexpr unsigned kBlockThreads = 256;
 // Blocks that fit a multiprocessor at once. Named, because ptxas otherwise aims at four, and spills where 64 registers
 // are few.
 inline constexpr unsigned kResidentBlocks = 3;
+
+// Elements that keep a large device busy: work in several steps takes as many at a time.
+inline constexpr std::int64_t kParallelElements = std::int64_t{1} << 22;
+
+// The hardware's limits.
+inline constexpr unsigned kMaxBlockZ = 64;
+inline constexpr std::int64_t kMaxGridX = 0x7fffffff;
+inline constexpr std::int64_t kMaxGridYZ = 65535;
+
+// The smallest power of two that covers `size`, at most `most` (a power of two itself).
+RECEPTIVE_HOST_FN unsigned threads_along(std::int64_t size, unsigned most) {
+  unsigned threads = 1;
+  while (threads < most && threads < size) threads *= 2;
+  return threads;
+}
+
+// Blocks of so many threads that cover `size`, at most `most`; the threads' loops stride by the grid.
+RECEPTIVE_HOST_FN unsigned blocks_along(std::int64_t size, unsigned threads, std::int64_t most) {
+  const std::int64_t blocks = (size + threads - 1) / threads;
+  return static_cast<unsigned>(blocks < most ? blocks : most);
+}
 
 template <class Row, class Body>
 __device__ __forceinline__ void lane(const Row& row, std::int64_t x, const Body& body) {
@@ -95,6 +116,8 @@ class Executor {
 
   std::byte* workspace() const { return context_.workspace; }
 
+  cudaStream_t stream() const { return cuda().stream; }
+
   FaultLog faults() const { return FaultLog{cuda().fault}; }
 
   bool writes_around(const void*, std::int64_t) const { return false; }
@@ -113,6 +136,14 @@ class Executor {
     launch(planes_kernel<Body>, shape.grid, shape.block, 0, stream(), count, rows, width, body);
   }
 
+  template <class Body>
+  void reduce(std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body) const {
+    reduce(outer, n, inner, body, workspace());
+  }
+  // With reduce_workspace<Body>(…) bytes at `room` instead of at the workspace's begin.
+  template <class Body>
+  void reduce(std::int64_t outer, std::int64_t n, std::int64_t inner, const Body& body, std::byte* room) const;
+
  private:
   struct Shape {
     dim3 grid;
@@ -127,29 +158,13 @@ class Executor {
       grid.y = blocks_along(rows, block.y, kMaxGridYZ);
       grid.z = blocks_along(planes, block.z, kMaxGridYZ);
     }
-
-   private:
-    // The hardware's limits.
-    static constexpr unsigned kMaxBlockZ = 64;
-    static constexpr std::int64_t kMaxGridX = 0x7fffffff;
-    static constexpr std::int64_t kMaxGridYZ = 65535;
-
-    // The smallest power of two that covers `size`, at most `most` (a power of two itself).
-    static unsigned threads_along(std::int64_t size, unsigned most) {
-      unsigned threads = 1;
-      while (threads < most && threads < size) threads *= 2;
-      return threads;
-    }
-    static unsigned blocks_along(std::int64_t size, unsigned threads, std::int64_t most) {
-      const std::int64_t blocks = (size + threads - 1) / threads;
-      return static_cast<unsigned>(blocks < most ? blocks : most);
-    }
   };
 
   const CudaContext& cuda() const { return *static_cast<const CudaContext*>(context_.stream); }
-  cudaStream_t stream() const { return cuda().stream; }
 
   KernelContext& context_;
 };
 
 }  // namespace receptive::RECEPTIVE_TARGET
+
+#include "reduce.h"

@@ -33,6 +33,8 @@ class DeviceHealth {
   void check(cudaError_t status, const char* what);
   // Tells a sticky error from others, and latches it. True: the device is lost.
   bool latch(cudaError_t status, const char* what) noexcept;
+  // Latches whatever error, where nothing is known of the device's work any more.
+  void lose(cudaError_t status, const char* what) noexcept;
 
  private:
   const std::string id_;
@@ -53,7 +55,7 @@ inline cudaError_t use_device(int ordinal) {
 
 // Device memory, and host memory that a device reads and writes directly.
 struct MemorySource;
-MemorySource device_memory(int ordinal);
-MemorySource pinned_memory(int ordinal);
+MemorySource device_memory(DeviceHealth& health);
+MemorySource pinned_memory(DeviceHealth& health);
 
 }  // namespace receptive

@@ -8,6 +8,9 @@
 
 namespace receptive::RECEPTIVE_TARGET {
 
+template <class T>
+inline constexpr int kLanes = 1;
+
 // De-interleaving for a stride of 2, where `low` holds element 0 of a pair and `high` element 1 (see cpu/lanes.h).
 namespace memory {
 

@@ -15,6 +15,8 @@ namespace {
 
 // Tasks between the JavaScript thread and the waiter; a caller that is further ahead waits.
 constexpr std::uint64_t kSlots = 1024;
+// Of those, what the waiter takes at once: the caller may go on as soon as these are done.
+constexpr std::uint64_t kTogether = 64;
 // Uploads go through pinned memory in pieces of this size, so that a large one does not hold as much of it.
 constexpr std::int64_t kPiece = std::int64_t{4} << 20;
 
@@ -102,7 +104,8 @@ CudaStream::Item& CudaStream::next_item(Item::Kind kind) {
 // From here on the task counts as enqueued: whatever goes wrong is the waiter's to tell.
 void CudaStream::push(Item& item) {
   const cudaError_t status = cudaEventRecord(item.done, stream_);
-  if (status != cudaSuccess) health_.latch(status, "cudaEventRecord");
+  // An event without a record counts as over, so the work must be.
+  if (status != cudaSuccess && !health_.latch(status, "cudaEventRecord")) drain();
   item.ticket = ++launched_;
   {
     const std::lock_guard lock(mutex_);
@@ -111,11 +114,17 @@ void CudaStream::push(Item& item) {
   changed_.notify_one();
 }
 
+// Waits for the stream without an event of its own. A device that cannot even do that has lost its work.
+void CudaStream::drain() noexcept {
+  const cudaError_t status = cudaStreamSynchronize(stream_);
+  if (status != cudaSuccess) health_.lose(status, "cudaStreamSynchronize");
+}
+
 void CudaStream::begin_timing(Item& item) {
   if (item.start == nullptr) health_.check(cudaEventCreate(&item.start), "cudaEventCreate");
   if (item.stop == nullptr) health_.check(cudaEventCreate(&item.stop), "cudaEventCreate");
-  if (anchor_ == nullptr) {
-    health_.check(cudaEventCreate(&anchor_), "cudaEventCreate");
+  if (anchorUs_ == 0) {
+    if (anchor_ == nullptr) health_.check(cudaEventCreate(&anchor_), "cudaEventCreate");
     health_.check(cudaEventRecord(anchor_, stream_), "cudaEventRecord");
     health_.check(cudaEventSynchronize(anchor_), "cudaEventSynchronize");
     anchorUs_ = now_us();
@@ -192,8 +201,7 @@ void CudaStream::submit(OpTask& task) {
 Block* CudaStream::upload(const void* source, std::int64_t bytes, DType dtype) {
   start();
   Block* block = take(bytes);
-  // A new storage has no failure. Its memory may still belong to a task that the waiter has not finished, which then
-  // writes a failure of its own: wait for that, rarely.
+  // The waiter clears the block's failure in the stream's order: a task that had the memory before may yet leave one.
   try {
     const auto* from = static_cast<const std::byte*>(source);
     for (std::int64_t done = 0; done < bytes; done += kPiece) {
@@ -228,23 +236,24 @@ void CudaStream::enqueue_read(const View& view, Block* block, void* target, std:
   item.target = target;
   item.bytes = bytes;
   item.block = block;
+  cudaError_t status = cudaSuccess;
   if (bytes > 0) {
-    const cudaError_t status =
+    status =
         cudaMemcpyAsync(item.pinned->data, view.data, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream_);
-    if (status != cudaSuccess) {
-      item.kind = Item::Kind::fence;  // gives the memory back in the stream's order
-      push(item);
-      health_.check(status, "cudaMemcpyAsync to the host");
-      throw Error(ErrorCode::general, "cudaMemcpyAsync");
-    }
   }
-  item.completion = completion;
-  item.failure = failure;
+  if (status == cudaSuccess) {
+    item.completion = completion;
+    item.failure = failure;
+  } else {
+    item.kind = Item::Kind::fence;  // which nobody waits for: it gives the memory back in the stream's order
+  }
   push(item);
   block->lastUse = launched_;
+  health_.check(status, "cudaMemcpyAsync to the host");
 }
 
 bool CudaStream::read(const View& view, Block* block, void* target, std::int64_t bytes, Completion* completion) {
+  if (told_of_loss(completion)) return true;
   enqueue_read(view, block, target, bytes, completion, nullptr);
   return false;
 }
@@ -256,7 +265,15 @@ FailurePointer CudaStream::read_now(const View& view, Block* block, void* target
   return failure;
 }
 
+// A lost device answers at once, and everybody who asks.
+bool CudaStream::told_of_loss(Completion* completion) {
+  if (!health_.lost()) return false;
+  completion->failure = health_.failure();
+  return true;
+}
+
 bool CudaStream::fence(Completion* completion) {
+  if (told_of_loss(completion)) return true;
   if (clock().reached(launched_)) {
     completion->failure = failures_.take();
     return true;
@@ -269,7 +286,7 @@ bool CudaStream::fence(Completion* completion) {
 
 FailurePointer CudaStream::fence_now() {
   clock().wait(launched_);
-  return failures_.take();
+  return health_.lost() ? health_.failure() : failures_.take();
 }
 
 void CudaStream::cancel() noexcept {
@@ -306,16 +323,17 @@ void CudaStream::work() {
       last = pushed_;
     }
     while (done != last) {
-      // One event stands for all before it: the next one that somebody waits for, or the last.
+      // One event stands for all before it: the next one that somebody waits for, or one not too far ahead.
       Ticket until = done + 1;
+      const Ticket furthest = std::min(last, done + kTogether);
       const auto waited = [&](Ticket ticket) {
         const Item& item = ring_[(ticket - 1) % kSlots];
         return item.completion != nullptr || item.failure != nullptr;
       };
-      while (until != last && !waited(until)) ++until;
+      while (until != furthest && !waited(until)) ++until;
       if (!health_.lost()) {
         const cudaError_t status = cudaEventSynchronize(ring_[(until - 1) % kSlots].done);
-        if (status != cudaSuccess && !health_.latch(status, "waiting for the device")) cudaGetLastError();
+        if (status != cudaSuccess && !health_.latch(status, "waiting for the device")) drain();
       }
       while (done != until) {
         finish(ring_[done % kSlots]);

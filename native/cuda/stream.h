@@ -55,10 +55,12 @@ class CudaStream final : public Stream {
   void start();
   Item& next_item(Item::Kind kind);
   void push(Item& item);
+  void drain() noexcept;
   void begin_timing(Item& item);
   void enqueue_read(const View& view, Block* block, void* target, std::int64_t bytes, Completion* completion,
                     FailurePointer* failure);
   void launch(Item& item, const OpTask& task);
+  bool told_of_loss(Completion* completion);
 
   // The waiter's side.
   void work();
@@ -78,7 +80,7 @@ class CudaStream final : public Stream {
   Block* faultBlock_ = nullptr;  // pinned: a FaultSlot for each slot of the ring
   FaultSlot* faults_ = nullptr;
   cudaEvent_t anchor_ = nullptr;  // of the profile: its moment on the host's clock
-  double anchorUs_ = 0;
+  double anchorUs_ = 0;  // 0: not yet
   Ticket launched_ = 0;
 
   std::vector<Item> ring_;

@@ -306,6 +306,15 @@ struct AvgPoolGather {
   }
 };
 
+// Both steps; `outer` planes, or images in NHWC.
+template <class T, bool kNhwc, class X>
+void share_and_gather(const X& executor, const AvgPoolShare<T, kNhwc>& share, std::int64_t outer, T* output) {
+  const Axis &y = share.y, &x = share.x;
+  executor.rows(outer * y.output * (kNhwc ? x.output : 1), kNhwc ? share.channels : x.output, share);
+  executor.rows(outer * y.input * (kNhwc ? x.input : 1), kNhwc ? share.channels : x.input,
+                AvgPoolGather<T, kNhwc>{share.share, output, share.channels, y, x});
+}
+
 // Windows that lie side by side, without padding and within the input.
 RECEPTIVE_FN bool side_by_side(const Axis& axis) {
   const bool whole = axis.output * axis.kernel <= axis.input;  // else a last window reaches beyond the input

@@ -8,7 +8,7 @@
 // The mean is subtracted first, not folded into the bias: a channel that is constant gives exactly its bias.
 #pragma once
 
-#include "channel_sums.h"
+#include "partial_sums.h"
 #include "pointwise.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -42,7 +42,7 @@ struct BatchNormUpdateAttrs {
 };
 
 template <class A>
-RECEPTIVE_FN const char* check_channel_view(const OpCall& call) {
+RECEPTIVE_HOST_FN const char* check_channel_view(const OpCall& call) {
   const auto& a = attrs_of<A>(call);
   const View& x = call.inputs[0];
   if (!is_float(x.dtype)) return "only float32 and float64";
@@ -104,11 +104,9 @@ struct BatchNormStatistics {
       Rooms rooms(executor.workspace());
       const ChannelSums<T> sums(view, rooms);
       executor.rows(1, view.channels, ChannelSample<T>{x, sums.p, sums.q, view});
-      sums.run(executor, x, x, true);
       const MomentsResult<T> result{sums.p, static_cast<T*>(call.outputs[0].data),
                                     static_cast<T*>(call.outputs[1].data), static_cast<double>(view.count())};
-      executor.rows(1, view.channels,
-                    ChannelTotals<T, MomentsResult<T>>{sums.sums, sums.products, view.channels, sums.lines, result});
+      sums.run(executor, x, x, true, result);
     });
   }
 };
@@ -122,10 +120,18 @@ struct UpdateBody {
   T keep;
   T share[2];
 
-  RECEPTIVE_FN std::int64_t row(std::int64_t i) const { return i; }
+  struct Row {
+    const T* batch;
+    T* running;
+    T share;
+  };
+  // Not indexed by i, which would put the arrays into a GPU's memory.
+  RECEPTIVE_FN Row row(std::int64_t i) const {
+    return i == 0 ? Row{batch[0], running[0], share[0]} : Row{batch[1], running[1], share[1]};
+  }
   template <class P>
-  RECEPTIVE_FN void tile(std::int64_t i, std::int64_t at, P p) const {
-    p.store(running[i] + at, p.load(running[i] + at) * keep + p.load(batch[i] + at) * share[i]);
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t at, P p) const {
+    p.store(row.running + at, p.load(row.running + at) * keep + p.load(row.batch + at) * row.share);
   }
 };
 
@@ -230,7 +236,7 @@ struct BatchNorm {
                                         input_of<T>(call, 1),
                                         {numbers[0], numbers[1], numbers[2]},
                                         static_cast<T>(a.epsilon)});
-      for (T* each : numbers) rows.spread_out(each, view.channels);
+      for (T* each : numbers) rows.spread_out(executor, each, view.channels);
       map_channels<T, 1>(executor, view, rows, {input_of<T>(call, 0)}, {numbers[0], numbers[1], numbers[2]},
                          static_cast<T*>(call.outputs[0].data));
     });
@@ -276,13 +282,10 @@ struct BatchNormGradParameters {
       using T = decltype(tag);
       Rooms rooms(executor.workspace());
       const ChannelSums<T> sums(view, rooms);
-      const T* const mean = input_of<T>(call, 2);
-      for (std::int64_t c = 0; c < view.channels; ++c) sums.q[c] = mean[c];
-      sums.run(executor, input_of<T>(call, 0), input_of<T>(call, 1), false);
+      executor.rows(1, view.channels, RepeatNumbers<T>{input_of<T>(call, 2), sums.q, view.channels});
       const ParametersResult<T> result{input_of<T>(call, 3), static_cast<T*>(call.outputs[0].data),
                                        static_cast<T*>(call.outputs[1].data), view.count() == 0};
-      executor.rows(1, view.channels,
-                    ChannelTotals<T, ParametersResult<T>>{sums.sums, sums.products, view.channels, sums.lines, result});
+      sums.run(executor, input_of<T>(call, 0), input_of<T>(call, 1), false, result);
     });
   }
 };
@@ -365,7 +368,7 @@ struct BatchNormGradInput {
         body.bias_gradient = input_of<T>(call, 5);
       }
       executor.rows(1, view.channels, body);
-      for (int i = 0; i < (a.training ? 4 : 3); ++i) rows.spread_out(body.numbers[i], view.channels);
+      for (int i = 0; i < (a.training ? 4 : 3); ++i) rows.spread_out(executor, body.numbers[i], view.channels);
       auto* const out = static_cast<T*>(call.outputs[0].data);
       const auto& [n0, n1, n2, n3] = body.numbers;
       if (a.training) {

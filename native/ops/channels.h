@@ -12,12 +12,12 @@ struct ChannelView {
   std::int64_t channels;
   std::int64_t inner;
 
-  std::int64_t count() const { return outer * inner; }  // of elements of a channel
-  std::int64_t size() const { return outer * channels * inner; }
+  RECEPTIVE_FN std::int64_t count() const { return outer * inner; }  // of elements of a channel
+  RECEPTIVE_FN std::int64_t size() const { return outer * channels * inner; }
 
   // One channel is one line, whatever the layout.
   template <class Attrs>
-  RECEPTIVE_FN static ChannelView of(const Attrs& a) {
+  RECEPTIVE_HOST_FN static ChannelView of(const Attrs& a) {
     if (a.channels == 1) return {1, 1, a.outer * a.inner};
     return {a.outer, a.channels, a.inner};
   }
@@ -61,13 +61,29 @@ class Rooms {
   std::int64_t bytes_ = 0;
 };
 
+// The numbers of the channels again and again: row i of `to`.
+template <class T>
+struct RepeatNumbers {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  const T* numbers;
+  T* to;
+  std::int64_t channels;
+
+  RECEPTIVE_FN T* row(std::int64_t i) const { return to + i * channels; }
+  template <class P>
+  RECEPTIVE_FN void tile(T* row, std::int64_t at, P p) const {
+    p.store(row + at, p.load(numbers + at));
+  }
+};
+
 // Numbers per channel as rows of pixels take them: where channels come last and are few, `repeat` pixels make a row, so
 // that a row is worth its overhead and, where a small multiple does it, begins with a line of the cache.
 struct ChannelRows {
   std::int64_t repeat;
   std::int64_t width;  // of a row; of the numbers per channel too
 
-  RECEPTIVE_FN explicit ChannelRows(const ChannelView& v) : repeat(1), width(v.channels) {
+  RECEPTIVE_HOST_FN explicit ChannelRows(const ChannelView& v) : repeat(1), width(v.channels) {
     constexpr std::int64_t kEnough = 256, kMost = 1024, kLine = 64;
     if (v.inner != 1 || v.channels <= 0 || v.channels >= kEnough) return;
     std::int64_t step = 1;
@@ -79,9 +95,9 @@ struct ChannelRows {
   }
 
   // Fills numbers[channels, width) from numbers[0, channels).
-  template <class T>
-  RECEPTIVE_FN void spread_out(T* numbers, std::int64_t channels) const {
-    for (std::int64_t i = channels; i < width; ++i) numbers[i] = numbers[i - channels];
+  template <class X, class T>
+  RECEPTIVE_HOST_FN void spread_out(X& executor, T* numbers, std::int64_t channels) const {
+    executor.rows(repeat - 1, channels, RepeatNumbers<T>{numbers, numbers + channels, channels});
   }
 };
 

@@ -7,8 +7,8 @@
 // costs no accuracy.
 #pragma once
 
-#include "channel_sums.h"
 #include "line_sums.h"
+#include "partial_sums.h"
 #include "pointwise.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -100,9 +100,12 @@ struct LayerNormBody {
     if (!(from - from == T(0))) from = T(0);  // of an infinity every distance would be one or NaN
     const T middle = from + line.reduce(LineDistance<T>(x, from)).sum[0] / count;
     const T variance = line.reduce(LineSquares<T>(x, middle)).sum[0] / count;
-    const T factor = (Pack<T, 1>(T(1)) / sqrt(Pack<T, 1>(variance + epsilon)))[0];
-    if (mean != nullptr) mean[line.index] = middle, inverse_std[line.index] = factor;
-    line.map(NormaliseLine<T>{x, y, weight, bias, middle, factor, around});
+    const Pack<T, 1> factor = Pack<T, 1>(T(1)) / sqrt(Pack<T, 1>(variance + epsilon));
+    if (mean != nullptr) {
+      line.p.store(mean + line.index, Pack<T, 1>(middle));
+      line.p.store(inverse_std + line.index, factor);
+    }
+    line.map(NormaliseLine<T>{x, y, weight, bias, middle, factor[0], around});
   }
 };
 
@@ -185,54 +188,6 @@ struct LayerNormGradBody {
   }
 };
 
-// Sums over rows, of g and of g (x - mean) s: blocks of kRows rows, read as they lie in memory, into the workspace, and
-// then those of all blocks in float64.
-template <class T>
-struct RowSums {
-  static constexpr int N = kLanes<T>;
-  static constexpr std::int64_t kRows = 128;
-  static constexpr std::int64_t kColumns = 2048;
-  const T* g;
-  const T* x;
-  const T* mean;
-  const T* inverse_std;
-  std::int64_t rows;
-  std::int64_t n;
-  T* sums;  // [blocks, n]
-  T* products;
-
-  RECEPTIVE_FN static std::int64_t blocks(std::int64_t rows) { return (rows + kRows - 1) / kRows; }
-
-  template <class X>
-  void run(X& executor) const {
-    const std::int64_t tiles = (n + kColumns - 1) / kColumns;
-    executor.for_each(blocks(rows) * tiles, rows * n >= kParallelElements,
-                      [&](std::int64_t task, int) { some_rows(*this, task / tiles, task % tiles * kColumns); });
-  }
-
- private:
-  __attribute__((noinline)) static void some_rows(const RowSums& shared, std::int64_t block, std::int64_t begin) {
-    const RowSums own = shared;
-    const std::int64_t first = block * kRows;
-    const std::int64_t stop = first + kRows < own.rows ? first + kRows : own.rows;
-    const std::int64_t end = begin + kColumns < own.n ? begin + kColumns : own.n;
-    T* const sum = own.sums + block * own.n;
-    T* const product = own.products + block * own.n;
-    for (std::int64_t i = begin; i < end; ++i) sum[i] = product[i] = T(0);
-    for (std::int64_t row = first; row < stop; ++row) {
-      const T middle = own.mean[row], factor = own.inverse_std[row];
-      const auto add = [&](auto p, std::int64_t i) RECEPTIVE_INLINE_LAMBDA {
-        const auto v = p.load(own.g + row * own.n + i);
-        p.store(sum + i, p.load(sum + i) + v);
-        p.store(product + i, p.load(product + i) + v * ((p.load(own.x + row * own.n + i) - middle) * factor));
-      };
-      std::int64_t i = begin;
-      for (; i + N <= end; i += N) add(Lanes<N, true>{}, i);
-      if (i < end) add(Lanes<N, false>{static_cast<int>(end - i)}, i);
-    }
-  }
-};
-
 template <class T>
 struct RowSumsResult {
   T* weight;
@@ -246,7 +201,7 @@ struct RowSumsResult {
 };
 
 template <class A>
-RECEPTIVE_FN const char* check_rows(const OpCall& call) {
+RECEPTIVE_HOST_FN const char* check_rows(const OpCall& call) {
   const auto& a = attrs_of<A>(call);
   const View& x = call.inputs[0];
   if (!is_float(x.dtype)) return "only float32 and float64";
@@ -255,7 +210,7 @@ RECEPTIVE_FN const char* check_rows(const OpCall& call) {
 }
 
 // Operand `view` has `size` elements of x's dtype.
-RECEPTIVE_FN const char* check_part(const OpCall& call, const View& view, std::int64_t size) {
+RECEPTIVE_HOST_FN const char* check_part(const OpCall& call, const View& view, std::int64_t size) {
   if (view.dtype != call.inputs[0].dtype) return "dtypes differ";
   return view.size == size ? nullptr : "an operand has another size than its rows";
 }
@@ -350,25 +305,18 @@ struct LayerNormGradParameters {
   static Cost cost(const OpCall& call) { return cost_of_passes(call, 5, 2); }
   static std::int64_t workspace(const OpCall& call, int) {
     const auto& a = attrs_of<Attrs>(call);
-    return 2 * (RowSums<float>::blocks(a.rows) * a.n * element_bytes(call.inputs[0].dtype) + 64);
+    Rooms rooms(nullptr);
+    dispatch_float(call.inputs[0].dtype, [&](auto tag) { RowSums<decltype(tag)>(a.rows, a.n, rooms); });
+    return rooms.bytes();
   }
   static void run(X& executor, const OpCall& call) {
     const auto& a = attrs_of<Attrs>(call);
-    const std::int64_t blocks = RowSums<float>::blocks(a.rows);
     dispatch_float(call.inputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       Rooms rooms(executor.workspace());
-      const RowSums<T> sums{input_of<T>(call, 0),
-                            input_of<T>(call, 1),
-                            input_of<T>(call, 2),
-                            input_of<T>(call, 3),
-                            a.rows,
-                            a.n,
-                            rooms.take<T>(blocks * a.n),
-                            rooms.take<T>(blocks * a.n)};
-      sums.run(executor);
+      const RowTerms<T> terms{input_of<T>(call, 0), input_of<T>(call, 1), input_of<T>(call, 2), input_of<T>(call, 3)};
       const RowSumsResult<T> result{static_cast<T*>(call.outputs[0].data), static_cast<T*>(call.outputs[1].data)};
-      executor.rows(1, a.n, ChannelTotals<T, RowSumsResult<T>>{sums.sums, sums.products, a.n, blocks, result});
+      RowSums<T>(a.rows, a.n, rooms).run(executor, terms, result);
     });
   }
 };

@@ -32,7 +32,7 @@ RECEPTIVE_COLD Pack<T, N> any_power(Pack<T, N> x, T exponent) {
 // The power of positive numbers: pow() computes more digits of the logarithm, and took six times as long. As long as
 // |beta ln d| is below 10, the error is below 10 units in the last place.
 template <class T, int N>
-__attribute__((noinline)) Pack<T, N> positive_power(Pack<T, N> x, T exponent) {
+RECEPTIVE_APART Pack<T, N> positive_power(Pack<T, N> x, T exponent) {
   return exp(log(x) * exponent);
 }
 

@@ -12,14 +12,14 @@ namespace receptive::RECEPTIVE_TARGET {
 // What the ops over classes check: x (or its gradient) is [outer, n, inner], `per_line` views have outer * inner
 // elements.
 template <class Attrs>
-RECEPTIVE_FN const char* check_classes(const Attrs& a, const View& x) {
+RECEPTIVE_HOST_FN const char* check_classes(const Attrs& a, const View& x) {
   if (!is_float(x.dtype)) return "only float32 and float64";
   if (!product_is(x.size, a.outer, a.n, a.inner)) return "outer * n * inner is not the size";
   if (a.n <= 0 || a.n > 0x7fffffff) return "the number of classes is not in [1, 2^31)";
   return nullptr;
 }
 template <class Attrs>
-RECEPTIVE_FN bool per_line(const Attrs& a, const View& v) {
+RECEPTIVE_HOST_FN bool per_line(const Attrs& a, const View& v) {
   return product_is(v.size, a.outer, a.inner);
 }
 

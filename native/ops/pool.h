@@ -1,5 +1,5 @@
 // The pooling family: attributes, guards and the choice of body. The bodies are in max_pool.h, avg_pool.h and
-// adaptive_avg_pool.h.
+// adaptive_avg_pool.h, and what a backend does in its own way with planes in pool_dense.h and pool_gradient.h.
 #pragma once
 
 #include "adaptive_avg_pool.h"
@@ -42,7 +42,7 @@ struct KnownWindow {
 
 // The usual windows have loops of their own, in float32 only: each costs some KiB.
 template <class T, class F>
-RECEPTIVE_FN void with_window(const Axis& y, const Axis& x, F&& run) {
+RECEPTIVE_HOST_FN void with_window(const Axis& y, const Axis& x, F&& run) {
   if constexpr (sizeof(T) == 4) {
     const bool dense = x.dilation == 1 && y.kernel == x.kernel;
     if (dense && x.stride == 2 && x.kernel == 2) return run(KnownWindow<2, 2>{});
@@ -78,18 +78,6 @@ struct PoolBase {
     const auto& a = attrs_of<PoolAttrs>(call);
     if (const char* wrong = check_sizes(call, large, small)) return wrong;
     return covered(vertical(a)) && covered(horizontal(a)) ? nullptr : "a window lies wholly in the padding";
-  }
-
-  // Every window has a tap inside the input.
-  static bool covered(const Axis& axis) {
-    for (std::int64_t o = 0; o < axis.output; ++o) {
-      const Range r = taps_inside(axis, axis.first(o));
-      if (r.begin == r.end) return false;
-      if (axis.first(o) >= 0 && axis.first(o) + (axis.kernel - 1) * axis.dilation < axis.input) {
-        o = max_of(o, interior(axis).end - 1);  // the interior needs no look one by one
-      }
-    }
-    return true;
   }
 
   static Cost cost_of(const OpCall& call, double taps) {
@@ -131,12 +119,7 @@ struct MaxPool2dOp : PoolBase {
         executor.rows(a.batch * a.output.h * a.output.w, a.channels, MaxPoolPixels<T, kIndices>{plan});
         return;
       }
-      using Dense = DensePool<T, true, kIndices>;
-      if (Dense::fits(plan.x)) {
-        const View& out = call.outputs[0];
-        const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
-        return Dense(plan, around).run(executor, a.batch * a.channels);
-      }
+      if (dense_max<kIndices>(executor, a.batch * a.channels, plan)) return;
       with_window<T>(plan.y, plan.x, [&](auto window) {
         executor.planes(a.batch * a.channels, a.output.h, a.output.w,
                         MaxPoolPlanes<T, kIndices, window.stride, window.kernel>{plan, interior(plan.x)});
@@ -145,13 +128,20 @@ struct MaxPool2dOp : PoolBase {
   }
 };
 
-// The gradient of windows of a few taps; false for others.
-template <bool kMax, class X, class T>
-bool gradient_by_bands(X& executor, const PoolGradientPlan<T>& plan) {
-  using Bands = PoolGradient<X, T, kMax>;
-  if (!Bands::fits(plan.y, plan.x)) return false;
-  Bands(executor, plan).run();
-  return true;
+// What gradients of windows in planes are told; `indices` of max only.
+template <class T, class X>
+PoolGradientPlan<T> planes_of_gradient(const X& executor, const OpCall& call, const Axis& y, const Axis& x,
+                                       const std::int32_t* indices) {
+  const auto& a = attrs_of<PoolAttrs>(call);
+  const View& out = call.outputs[0];
+  return {static_cast<const T*>(call.inputs[0].data),
+          indices,
+          static_cast<T*>(out.data),
+          a.batch * a.channels,
+          y,
+          x,
+          a.countIncludePad,
+          executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
 }
 
 template <class X>
@@ -171,21 +161,12 @@ struct MaxPool2dGradOp : PoolBase {
       using T = decltype(tag);
       const auto& a = attrs_of<PoolAttrs>(call);
       const auto* indices = static_cast<const std::int32_t*>(call.inputs[1].data);
-      const View& out = call.outputs[0];
-      const PoolGradientPlan<T> planes{static_cast<const T*>(call.inputs[0].data),
-                                       indices,
-                                       static_cast<T*>(out.data),
-                                       a.batch * a.channels,
-                                       vertical(a),
-                                       horizontal(a),
-                                       false,
-                                       executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
-      // Bands check the indices of the windows that they read: all of those that have a tap inside.
-      if (!a.nhwc && covered(planes.y) && covered(planes.x) && gradient_by_bands<true>(executor, planes)) return;
+      const Axis y = vertical(a), x = horizontal(a);
+      if (!a.nhwc) return max_gradient(executor, planes_of_gradient<T>(executor, call, y, x, indices));
       check_indices(executor, indices, call.inputs[1].size, a.height * a.width);
-      if (!a.nhwc) return max_gradient_by_windows(executor, planes);
-      const MaxPoolGradPlan<T> pixels{planes.gradient, indices, planes.output, a.channels, planes.y, planes.x};
-      executor.rows(a.batch * a.height * a.width, a.channels, MaxPoolGradPixels<T>{pixels});
+      executor.rows(a.batch * a.height * a.width, a.channels,
+                    MaxPoolGradPixels<T>{{static_cast<const T*>(call.inputs[0].data), indices,
+                                          static_cast<T*>(call.outputs[0].data), a.channels, y, x}});
     });
   }
 };
@@ -213,11 +194,7 @@ struct WholePlanes {
 
 template <class T, class X>
 void average_planes(X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
-  using Dense = DensePool<T, false, false>;
-  if (Dense::fits(plan.x)) {
-    const std::int64_t bytes = planes * plan.y.output * plan.x.output * static_cast<std::int64_t>(sizeof(T));
-    return Dense(plan, executor.writes_around(plan.output, bytes)).run(executor, planes);
-  }
+  if (dense_average(executor, planes, plan)) return;
   with_window<T>(plan.y, plan.x, [&](auto window) {
     executor.planes(planes, plan.y.output, plan.x.output,
                     AvgPoolPlanes<T, window.stride, window.kernel>{plan, interior(plan.x)});
@@ -271,16 +248,14 @@ template <class T, bool kNhwc, class X>
 bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x) {
   if (!side_by_side(y) || !side_by_side(x)) return false;
   const auto& a = attrs_of<PoolAttrs>(call);
-  const auto* gradient = static_cast<const T*>(call.inputs[0].data);
-  const View& out = call.outputs[0];
-  const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
   if constexpr (kNhwc) {
+    const View& out = call.outputs[0];
+    const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
     executor.rows(a.batch * y.input * x.input, a.channels,
-                  AvgPoolTiles<T>{gradient, static_cast<T*>(out.data), a.channels, y, x,
+                  AvgPoolTiles<T>{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(out.data), a.channels, y, x,
                                   around && a.channels % kWidestPack == 0});
   } else {
-    spread_rows(executor, PoolGradientPlan<T>{gradient, nullptr, static_cast<T*>(out.data), a.batch * a.channels, y, x,
-                                              false, around});
+    spread_rows(executor, planes_of_gradient<T>(executor, call, y, x, nullptr));
   }
   return true;
 }
@@ -295,46 +270,35 @@ struct AvgPool2dGradOp : PoolBase {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
     if (side_by_side(y) && side_by_side(x)) return 0;
-    if (!a.nhwc && PoolGradient<X, float, false>::fits(y, x)) return 0;
-    return call.inputs[0].size * element_bytes(call.inputs[0].dtype);
+    const std::int64_t bytes = call.inputs[0].size * element_bytes(call.inputs[0].dtype);
+    return a.nhwc || average_gradient_shares<X>(y, x) ? bytes : 0;
   }
 
   static void run(X& executor, const OpCall& call) {
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       if (attrs_of<PoolAttrs>(call).nhwc) {
-        both_steps<T, true>(executor, call);
+        gradient<T, true>(executor, call);
       } else {
-        both_steps<T, false>(executor, call);
+        gradient<T, false>(executor, call);
       }
     });
   }
 
  private:
   template <class T, bool kNhwc>
-  static void both_steps(X& executor, const OpCall& call) {
+  static void gradient(X& executor, const OpCall& call) {
     const auto& a = attrs_of<PoolAttrs>(call);
     const Axis y = vertical(a), x = horizontal(a);
     if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
-    if constexpr (!kNhwc) {
-      const View& out = call.outputs[0];
-      const PoolGradientPlan<T> bands{static_cast<const T*>(call.inputs[0].data),
-                                      nullptr,
-                                      static_cast<T*>(out.data),
-                                      a.batch * a.channels,
-                                      y,
-                                      x,
-                                      a.countIncludePad,
-                                      executor.writes_around(out.data, out.size * element_bytes(out.dtype))};
-      if (gradient_by_bands<false>(executor, bands)) return;
+    if constexpr (kNhwc) {
+      const AvgPoolShare<T, true> share{
+          static_cast<const T*>(call.inputs[0].data), reinterpret_cast<T*>(executor.workspace()), a.channels, y, x,
+          a.countIncludePad};
+      share_and_gather(executor, share, a.batch, static_cast<T*>(call.outputs[0].data));
+    } else {
+      average_gradient(executor, planes_of_gradient<T>(executor, call, y, x, nullptr));
     }
-    T* share = reinterpret_cast<T*>(executor.workspace());
-    const std::int64_t lines = a.batch * (kNhwc ? 1 : a.channels);
-    executor.rows(
-        lines * y.output * (kNhwc ? x.output : 1), kNhwc ? a.channels : x.output,
-        AvgPoolShare<T, kNhwc>{static_cast<const T*>(call.inputs[0].data), share, a.channels, y, x, a.countIncludePad});
-    executor.rows(lines * y.input * (kNhwc ? x.input : 1), kNhwc ? a.channels : x.input,
-                  AvgPoolGather<T, kNhwc>{share, static_cast<T*>(call.outputs[0].data), a.channels, y, x});
   }
 };
 

@@ -94,7 +94,7 @@ struct SumBody {
 
 // Calls f(body) for the input's dtype: run() and workspace() must agree about the body.
 template <class F>
-RECEPTIVE_FN void with_sum_body(const OpCall& call, double divisor, F&& f) {
+RECEPTIVE_HOST_FN void with_sum_body(const OpCall& call, double divisor, F&& f) {
   const View& x = call.inputs[0];
   void* const out = call.outputs[0].data;
   dispatch_number(x.dtype, [&](auto tag) {
@@ -108,7 +108,7 @@ RECEPTIVE_FN void with_sum_body(const OpCall& call, double divisor, F&& f) {
 }
 
 template <class F>
-RECEPTIVE_FN void with_squares_body(const OpCall& call, F&& f) {
+RECEPTIVE_HOST_FN void with_squares_body(const OpCall& call, F&& f) {
   const View& x = call.inputs[0];
   dispatch_float(x.dtype, [&](auto tag) {
     using T = decltype(tag);
@@ -314,7 +314,7 @@ struct ArgMaxBody {
 };
 
 template <bool kArg, class F>
-RECEPTIVE_FN void with_max_body(const OpCall& call, bool reversed, F&& f) {
+RECEPTIVE_HOST_FN void with_max_body(const OpCall& call, bool reversed, F&& f) {
   const View& x = call.inputs[0];
   void* const out = call.outputs[0].data;
   dispatch_number(x.dtype, [&](auto tag) {

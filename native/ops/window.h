@@ -42,22 +42,29 @@ RECEPTIVE_FN std::int64_t tap_count(const Axis& axis, std::int64_t o, bool count
   return r.end - r.begin;
 }
 
-// Calls visit(output) for the outputs whose windows have a tap on input i, in the order of those taps. Walks whichever
-// are fewer, taps or outputs: a window may have 2^31 taps, nearly all of them on padding.
+// The outputs whose windows have a tap on input i. Without dilation; with it, those that have one on either side of i.
+RECEPTIVE_FN Range cover(const Axis& axis, std::int64_t i) {
+  const std::int64_t at = i + axis.before;  // output * stride + tap * dilation
+  const std::int64_t reach = (axis.kernel - 1) * axis.dilation;
+  const std::int64_t begin = at <= reach ? 0 : ceil_div(at - reach, axis.stride);
+  return Range{begin, max_of(begin, min_of(at / axis.stride + 1, axis.output))};
+}
+
+// Calls visit(output) for the outputs whose windows have a tap on input i, in the order of those taps. Of dilated
+// windows it walks whichever are fewer, taps or outputs: a window may have 2^31 taps, nearly all of them on padding.
 template <class F>
 RECEPTIVE_FN void for_each_cover(const Axis& axis, std::int64_t i, F&& visit) {
-  const std::int64_t at = i + axis.before;  // output * stride + tap * dilation
-  if (axis.kernel <= axis.output) {
+  const std::int64_t at = i + axis.before;
+  if (axis.dilation > 1 && axis.kernel <= axis.output) {
     for (std::int64_t k = 0, up = at; k < axis.kernel && up >= 0; ++k, up -= axis.dilation) {
       const std::int64_t o = up / axis.stride;
       if (o * axis.stride == up && o < axis.output) visit(o);
     }
     return;
   }
-  const std::int64_t reach = (axis.kernel - 1) * axis.dilation;
-  const std::int64_t first = at <= reach ? 0 : ceil_div(at - reach, axis.stride);
-  for (std::int64_t o = min_of(at / axis.stride, axis.output - 1); o >= first; --o) {
-    if ((at - o * axis.stride) % axis.dilation == 0) visit(o);
+  const Range outputs = cover(axis, i);
+  for (std::int64_t o = outputs.end - 1; o >= outputs.begin; --o) {
+    if (axis.dilation == 1 || (at - o * axis.stride) % axis.dilation == 0) visit(o);
   }
 }
 
@@ -75,6 +82,18 @@ RECEPTIVE_FN Range interior(const Axis& axis) {
   return interior(axis, -axis.before, (axis.kernel - 1) * axis.dilation - axis.before);
 }
 
+// Every window has a tap inside the input.
+RECEPTIVE_HOST_FN bool covered(const Axis& axis) {
+  for (std::int64_t o = 0; o < axis.output; ++o) {
+    const Range r = taps_inside(axis, axis.first(o));
+    if (r.begin == r.end) return false;
+    if (axis.first(o) >= 0 && axis.first(o) + (axis.kernel - 1) * axis.dilation < axis.input) {
+      o = max_of(o, interior(axis).end - 1);  // the interior needs no look one by one
+    }
+  }
+  return true;
+}
+
 // Numbers that no kernel multiplies past 2^62: each at most 2^31, products checked by the caller with fits().
 RECEPTIVE_FN bool small_count(std::int64_t v) { return v >= 0 && v <= (std::int64_t{1} << 31); }
 
@@ -85,7 +104,7 @@ RECEPTIVE_FN bool valid_axis(const Axis& a) {
 }
 
 // a * b * c * d == size without overflow, all factors at most 2^31.
-RECEPTIVE_FN bool fits(std::int64_t size, std::int64_t a, std::int64_t b, std::int64_t c = 1, std::int64_t d = 1) {
+RECEPTIVE_HOST_FN bool fits(std::int64_t size, std::int64_t a, std::int64_t b, std::int64_t c = 1, std::int64_t d = 1) {
   if (!small_count(a) || !small_count(b) || !small_count(c) || !small_count(d)) return false;
   std::int64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product) || __builtin_mul_overflow(product, c, &product) ||

@@ -16,14 +16,14 @@ namespace {
 std::int64_t taken = 0;      // bytes that the source has given out
 std::int64_t sourceHas = 0;  // and has left
 
-void* allocate(std::size_t bytes) {
+void* allocate(void*, std::size_t bytes) {
   if (static_cast<std::int64_t>(bytes) > sourceHas) return nullptr;
   sourceHas -= static_cast<std::int64_t>(bytes);
   taken += static_cast<std::int64_t>(bytes);
   return std::aligned_alloc(64, bytes);
 }
 
-void release(void* data, std::size_t bytes) {
+void release(void*, void* data, std::size_t bytes) {
   sourceHas += static_cast<std::int64_t>(bytes);
   taken -= static_cast<std::int64_t>(bytes);
   std::free(data);
@@ -156,8 +156,9 @@ void limits() {
   EXPECT(!failure_of(f, kMaxBytes + 1).empty(), "more than 2^53 bytes");
 }
 
-void pending_memory_is_waited_for() {
-  Fixture f(4096);
+// Where the limit, or else the source, leaves no room beside it.
+void pending_memory_is_waited_for(std::int64_t limit, std::int64_t available) {
+  Fixture f(limit, available);
   Block* a = f.take(3000);
   f.give(a, 7);
   std::thread executor([&] {
@@ -212,7 +213,8 @@ int main() {
   reuse();
   ended_stream();
   limits();
-  pending_memory_is_waited_for();
+  pending_memory_is_waited_for(4096, 1 << 20);
+  pending_memory_is_waited_for(1 << 20, 4096);
   source_without_memory();
   several_threads();
   return harness::report("allocator");

@@ -1,28 +1,20 @@
-// Gradients of pooling in NCHW, for windows of a few taps with strides of 1 and 2 along the rows: an input element adds
-// up what the windows over it give it. A window gives its gradient to the element that it chose (max) or an equal share
-// to each (average).
+// The CPU's gradients of pooling in NCHW: max_gradient(), average_gradient(), and spread_rows() for averages over windows
+// side by side. A window gives its gradient to the element that it chose (max) or an equal share to each (average), and an
+// input element adds up what the windows over it give it.
 //
+// Windows of a few taps with strides of 1 and 2 along the rows are taken in bands, others one by one or tap by tap.
 // The windows over a band of input are copied to where every tap is a plain read of a vector: padded by windows that
 // give nothing, average's gradients divided, max's indices checked. Columns of input are taken in groups of one per
 // phase of the stride; tap s meets the windows `offset(s)` beside the group, all of them in the phase of s. Rows of
 // input are taken in pairs, which share most of their windows.
 #pragma once
 
+#include "../ops/avg_pool.h"
+#include "../ops/index_check.h"
+#include "../ops/pool_plan.h"
 #include "row_writer.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-template <class T>
-struct PoolGradientPlan {
-  const T* gradient;
-  const std::int32_t* indices;  // max only
-  T* output;
-  std::int64_t planes;
-  Axis y;
-  Axis x;
-  bool count_padding;  // average only
-  bool around;
-};
 
 // Two rows of input and what they read.
 template <class T>
@@ -415,6 +407,30 @@ void max_gradient_by_windows(const X& executor, const PoolGradientPlan<T>& plan)
                         if (at >= 0 && at < size) to[at] += plan.gradient[i];
                       }
                     });
+}
+
+template <class T, class X>
+void max_gradient(const X& executor, const PoolGradientPlan<T>& plan) {
+  using Bands = PoolGradient<X, T, true>;
+  // Bands check the indices of the windows that they read: all of those that have a tap inside.
+  if (Bands::fits(plan.y, plan.x) && covered(plan.y) && covered(plan.x)) return Bands(executor, plan).run();
+  check_indices(executor, plan.indices, plan.planes * plan.y.output * plan.x.output, plan.y.input * plan.x.input);
+  max_gradient_by_windows(executor, plan);
+}
+
+// Whether average_gradient() needs workspace for as many elements as there are windows.
+template <class X>
+bool average_gradient_shares(const Axis& y, const Axis& x) {
+  return !PoolGradient<X, float, false>::fits(y, x);
+}
+
+template <class T, class X>
+void average_gradient(const X& executor, const PoolGradientPlan<T>& plan) {
+  using Bands = PoolGradient<X, T, false>;
+  if (Bands::fits(plan.y, plan.x)) return Bands(executor, plan).run();
+  const AvgPoolShare<T, false> share{
+      plan.gradient, reinterpret_cast<T*>(executor.workspace()), 0, plan.y, plan.x, plan.count_padding};
+  share_and_gather(executor, share, plan.planes, plan.output);
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

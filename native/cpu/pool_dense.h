@@ -3,8 +3,8 @@
 // of a vector: 3x3 windows cost 3 + 3 reads of a vector in place of 9, and no tile is an edge.
 #pragma once
 
-#include "avg_pool.h"
-#include "max_pool.h"
+#include "../ops/avg_pool.h"
+#include "../ops/max_pool.h"
 #include "row_writer.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -180,5 +180,24 @@ class DensePool {
   std::int64_t width_;  // of a part
   std::int64_t parts_;
 };
+
+template <class Dense, class X>
+bool run_if_dense(const X& executor, std::int64_t planes, const typename Dense::Plan& plan) {
+  if (!Dense::fits(plan.x)) return false;
+  const std::int64_t elements = planes * plan.y.output * plan.x.output;
+  const std::int64_t bytes = elements * static_cast<std::int64_t>(sizeof(*plan.output));
+  Dense(plan, executor.writes_around(plan.output, bytes)).run(executor, planes);
+  return true;
+}
+
+// What pool.h asks first: false where the windows are not such, and nothing was done.
+template <bool kIndices, class T, class X>
+bool dense_max(const X& executor, std::int64_t planes, const MaxPoolPlan<T>& plan) {
+  return run_if_dense<DensePool<T, true, kIndices>>(executor, planes, plan);
+}
+template <class T, class X>
+bool dense_average(const X& executor, std::int64_t planes, const AvgPoolPlan<T>& plan) {
+  return run_if_dense<DensePool<T, false, false>>(executor, planes, plan);
+}
 
 }  // namespace receptive::RECEPTIVE_TARGET

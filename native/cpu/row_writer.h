@@ -3,7 +3,7 @@
 // cache, whatever the length of a row, so that they may go around the caches (Executor::writes_around).
 #pragma once
 
-#include "window.h"
+#include "../ops/window.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 

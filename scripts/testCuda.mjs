@@ -1,0 +1,171 @@
+// Builds the addon with CUDA and runs, on cuda:0, the tests that are written for every device.
+//
+//   npm run test:cuda                    all of them, once
+//   npm run test:cuda -- --thorough      with the race detector, and in three orders of threads (emulator only)
+//   npm run test:cuda -- test/ops/pool   those whose path begins so
+//
+// The device is the emulator that CUEMU_HOME names, else a GPU of this machine; without either it says what is missing and fails.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findCompiler, noCompiler } from './cudaToolkit.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const build = join(root, 'build-cuda');
+const addon = join(build, 'Release', 'receptive.node');
+const emulator = process.env.CUEMU_HOME;
+const thorough = process.argv.includes('--thorough');
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+
+function fail(message) {
+  console.error(`test:cuda: ${message}`);
+  process.exit(1);
+}
+
+/** Runs a program with its output on ours; ends this script when it fails. */
+function run(command, args, env = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (error || status !== 0) fail(`${[command, ...args].join(' ')}: ${error?.message ?? `exit status ${status}`}`);
+}
+
+/** One CPU target is enough: the tests run on the GPU. */
+function buildAddon() {
+  const compiler = findCompiler();
+  if (compiler === undefined) fail(noCompiler);
+  const options = ['CUDA=ON', 'CUDART=shared', ...(process.arch === 'x64' ? ['CPU_TARGETS=x86-64-v3'] : [])];
+  const definitions = options.map((option) => `--CDRECEPTIVE_${option}`);
+  const cmakeJs = join(root, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
+  const jobs = String(availableParallelism());
+  run(process.execPath, [cmakeJs, 'build', '--config', 'Release', '-O', build, '-p', jobs, ...definitions], {
+    CUDACXX: compiler,
+  });
+}
+
+/** A real device, as the addon sees it. */
+function expectDevice() {
+  const program = `console.log(JSON.stringify(require('./dist').devices().filter((d) => d.kind === 'cuda')))`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, RECEPTIVE_ADDON: addon },
+  });
+  if (stdout === '') fail(stderr);
+  const devices = JSON.parse(stdout);
+  if (devices.some(({ available }) => available)) return;
+  const reasons = devices.map(({ id, reason }) => `${id}: ${reason}`).join('; ');
+  fail(`there is no GPU (${reasons}), and CUEMU_HOME names no emulator`);
+}
+
+function filesUnder(folder, pattern) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/**
+ * Test files that run on every device, as `{ files, left }`. While the backend lacks families of ops, a file of test/ops
+ * runs if its family is there (`pool1d` is of `pool`), and the others, which use ops of many families, do not.
+ */
+function selectFiles() {
+  const camelCase = (snake) => snake.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
+  const registry = readFileSync(join(root, 'native', 'ops', 'registry.h'), 'utf8');
+  const all = [...registry.matchAll(/^\s*X\((\w+),/gm)].map(([, header]) => camelCase(header));
+  const compiled = readdirSync(join(build, 'generated', 'cuda')).map((file) => camelCase(basename(file, '.cu')));
+  const missing = all.filter((family) => !compiled.includes(family));
+  const runs = (path) => {
+    if (missing.length === 0 || path.startsWith('test/device')) return true;
+    const family = all
+      .filter((name) => basename(path).startsWith(name))
+      .sort((a, b) => b.length - a.length)
+      .at(0);
+    return path.startsWith('test/ops') && family !== undefined && compiled.includes(family);
+  };
+  const everywhere = filesUnder('test', /\.test\.ts$/).filter((path) => {
+    const text = readFileSync(join(root, path), 'utf8');
+    return /\bdescribeOnDevices\(/.test(text) || path.startsWith('test/device');
+  });
+  const chosen = everywhere.filter((path) => wanted.length === 0 || wanted.some((prefix) => path.startsWith(prefix)));
+  return { files: chosen.filter(runs), left: chosen.filter((path) => !runs(path)), missing };
+}
+
+/** What the emulator counted in a run's processes that wrote their report: a worker that takes long to end is killed. */
+function summarize(folder) {
+  const kernels = new Set();
+  let launches = 0;
+  let leaked = 0;
+  const files = readdirSync(folder);
+  for (const file of files) {
+    const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+    for (const kernel of report.kernels) {
+      kernels.add(kernel.name);
+      launches += kernel.launches;
+    }
+    leaked += report.leaked_bytes;
+  }
+  return { text: `${launches} launches of ${kernels.size} kernels in ${files.length} processes`, leaked };
+}
+
+/** Runs a program with its output on ours; resolves to its exit status and the emulator's complaints, told as they happen. */
+function watch(command, args) {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'pipe'],
+    env: { ...process.env, RECEPTIVE_ADDON: addon },
+  });
+  let text = '';
+  child.stderr.on('data', (chunk) => {
+    process.stderr.write(chunk);
+    text += chunk;
+  });
+  return new Promise((done, failed) => {
+    child.on('error', failed);
+    child.on('close', (status) => {
+      const count = (kind) => text.split(`cuemu: ${kind}: `).length - 1;
+      done({ status, errors: count('ERROR'), races: count('RACE') });
+    });
+  });
+}
+
+/** The tests under the emulator, or on the GPU: `{ name, passed, details }`. */
+async function runTests(name, options, files) {
+  const node = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0'];
+  console.log(`\n${name}`);
+  if (!emulator) {
+    const [command, ...args] = [...node, ...files];
+    return { name, passed: (await watch(command, args)).status === 0, details: '' };
+  }
+  const reports = join(build, 'reports');
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports, { recursive: true });
+  const ending = `--execArgv=--import=${new URL('../test/support/endOnSignal.mjs', import.meta.url)}`;
+  const emulated = ['run', ...options, '--report', join(reports, '%p.json'), '--check', addon, '--', ...node];
+  const { status, errors, races } = await watch(join(emulator, 'cuemu'), [...emulated, ending, ...files]);
+  const { text, leaked } = summarize(reports);
+  return {
+    name,
+    passed: status === 0 && errors === 0 && races === 0 && leaked === 0,
+    details: `: ${text}; ${errors} errors, ${races} races, ${leaked} bytes leaked`,
+  };
+}
+
+if (emulator && !existsSync(join(emulator, 'cuemu'))) fail(`CUEMU_HOME=${emulator}: there is no file 'cuemu' in it`);
+if (!emulator && thorough) fail('--thorough is for the emulator, and CUEMU_HOME does not name it');
+buildAddon();
+if (!emulator) expectDevice();
+const { files, left, missing } = selectFiles();
+if (files.length === 0) fail(`no test file runs (${left.length} need families that the backend lacks)`);
+const runs = thorough
+  ? [['with the race detector', ['--race']], ...[1, 2, 3].map((seed) => [`order ${seed}`, ['--seed', String(seed)]])]
+  : [['plainly', []]];
+const results = [];
+for (const [name, options] of runs) results.push(await runTests(name, options, files));
+
+console.log(`\n${files.length} test files on cuda:0${emulator ? ', emulated' : ''}`);
+if (missing.length > 0) console.log(`left out, for want of ${missing.join(', ')}:\n  ${left.join('\n  ')}`);
+for (const { name, passed, details } of results) {
+  console.log(`${passed ? 'passed' : 'FAILED'}  ${name}${details}`);
+}
+process.exit(results.every(({ passed }) => passed) ? 0 : 1);
