@@ -36,7 +36,7 @@ if(RECEPTIVE_CUDA STREQUAL "EMULATED")
   target_include_directories(receptive_cuda BEFORE PRIVATE native/emulation)
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   target_link_libraries(receptive_cuda PRIVATE receptive_warnings)
-  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off)
+  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas)
 else()
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   # 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler.

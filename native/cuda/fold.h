@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 #include "lanes.h"
+#include "launch.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -46,7 +48,7 @@ enum class From { below, first };
 template <From kFrom, class State>
 RECEPTIVE_FN State exchanged(const State& state, [[maybe_unused]] int below, [[maybe_unused]] int size,
                              [[maybe_unused]] unsigned lanes) {
-#ifdef __CUDA_ARCH__
+#ifdef RECEPTIVE_DEVICE_CODE
   constexpr int kWords = (sizeof(State) + 3) / 4;
   unsigned words[kWords] = {};
   memcpy(words, &state, sizeof(State));
@@ -64,7 +66,7 @@ RECEPTIVE_FN State exchanged(const State& state, [[maybe_unused]] int below, [[m
 }
 
 RECEPTIVE_FN void wait_for_block() {
-#ifdef __CUDA_ARCH__
+#ifdef RECEPTIVE_DEVICE_CODE
   __syncthreads();
 #endif
 }
@@ -83,7 +85,7 @@ template <class Body>
 RECEPTIVE_FN StateOf<Body> fold_chain(const Body& body, Stream& s, std::int64_t count) {
   StateOf<Body> state;
   body.init(state);
-#ifdef __CUDA_ARCH__
+#ifdef RECEPTIVE_DEVICE_CODE
 #pragma unroll(kCompact <Body> ? 1 : 4)
 #endif
   for (std::int64_t i = 0; i < count; ++i) {
@@ -133,7 +135,7 @@ struct BlockTeam {
 
   template <class Body>
   RECEPTIVE_FN StateOf<Body> total(const Body& body, StateOf<Body> state) const {
-#ifdef __CUDA_ARCH__
+#ifdef RECEPTIVE_DEVICE_CODE
     __shared__ StateOf<Body> states[kWarps];
     const WarpTeam warp{kWarp, rank % kWarp, 0xffffffffu};
     state = warp.total(body, state);

@@ -33,7 +33,9 @@ inline std::byte* shared_memory() { return emulation::shared_memory(); }
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared, cudaStream_t stream,
             const Arguments&... arguments) {
-  kernel<<<grid, block, shared, stream> > >(arguments...);
+  // clang-format off
+  kernel<<<grid, block, shared, stream>>>(arguments...);
+  // clang-format on
 }
 
 __device__ __forceinline__ std::byte* shared_memory() {

@@ -144,12 +144,13 @@ void lines_along_n(const Executor& executor, std::int64_t outer, std::int64_t n,
   if (outer <= 0) return;
   if (n > kWarpLine) {
     const unsigned blocks = blocks_along(outer, 1, kMaxGridX);
-    long_lines_kernel<<<blocks, kBlockThreads, 0, executor.stream()>>>(outer, n, body);
+    launch(long_lines_kernel<Body>, blocks, kBlockThreads, 0, executor.stream(), outer, n, body);
     return;
   }
   const unsigned threads = threads_along(n, kWarp);
   const dim3 block(threads, threads_along(outer, kBlockThreads / threads));
-  short_lines_kernel<<<blocks_along(outer, block.y, kMaxGridX), block, 0, executor.stream()>>>(outer, n, body);
+  launch(short_lines_kernel<Body>, blocks_along(outer, block.y, kMaxGridX), block, 0, executor.stream(), outer, n,
+         body);
 }
 
 template <class Body>
@@ -159,7 +160,7 @@ void lines(const Executor& executor, std::int64_t outer, std::int64_t n, std::in
   const unsigned across = threads_along(inner, kBlockThreads);
   const dim3 block(across, threads_along(outer, kBlockThreads / across));
   const dim3 grid(blocks_along(inner, block.x, kMaxGridX), blocks_along(outer, block.y, kMaxGridYZ));
-  inner_lines_kernel<<<grid, block, 0, executor.stream()>>>(outer, n, inner, body);
+  launch(inner_lines_kernel<Body>, grid, block, 0, executor.stream(), outer, n, inner, body);
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

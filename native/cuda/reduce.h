@@ -118,7 +118,7 @@ void reduce_pass(cudaStream_t stream, std::int64_t outer, const ReduceShape& sha
   dim3 block(shape.across, shape.along, threads_along(units, most));
   while (threads * block.z < kWarp) block.z *= 2;  // shuffles take whole warps
   const dim3 grid(blocks_along(shape.inner, block.x, kMaxGridX), blocks_along(units, block.z, kMaxGridYZ));
-  reduce_kernel<<<grid, block, 0, stream>>>(units, shape, body, states);
+  launch(reduce_kernel<Body>, grid, block, 0, stream, units, shape, body, states);
 }
 
 template <class Body>

@@ -114,7 +114,7 @@ void scatter_add(const Executor& executor, const GatherAttrs& a, bool each, cons
   } else {
     const dim3 block(kWarp, kBlockThreads / kWarp);
     const dim3 grid(static_cast<unsigned>(parts), blocks_along(a.outer * a.n, block.y, kMaxGridYZ));
-    scatter_rows_kernel<<<grid, block, 0, executor.stream()>>>(a, s, each ? a.count : 0);
+    launch(scatter_rows_kernel<T>, grid, block, 0, executor.stream(), a, s, each ? a.count : 0);
   }
 }
 

@@ -137,7 +137,7 @@ template <class X, class T>
 void top_lines(const X& executor, const TopkAttrs& a, const T* x, T* values, std::int32_t* indices) {
   auto* const entries = reinterpret_cast<TopEntry<T>*>(executor.workspace());
   const std::int64_t lines = a.outer * a.inner;
-  top_lines_kernel<<<blocks_along(lines, 1, kMaxGridX), kBlockThreads, 0, executor.stream()>>>(a, x, entries);
+  launch(top_lines_kernel<T>, blocks_along(lines, 1, kMaxGridX), kBlockThreads, 0, executor.stream(), a, x, entries);
   executor.rows(lines, a.k, TopPlaces<T>{a, entries, x, values, indices});
 }
 

@@ -30,6 +30,9 @@ struct dim3 {
   constexpr dim3() = default;
   constexpr dim3(unsigned x_, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
+struct alignas(8) int2 {
+  int x, y;
+};
 struct alignas(16) float4 {
   float x, y, z, w;
 };
@@ -52,10 +55,19 @@ inline constexpr int warpSize = 32;
   X(cudaErrorInsufficientDriver, 35, false, "CUDA driver version is insufficient")        \
   X(cudaErrorNoDevice, 100, false, "no CUDA-capable device is detected")                  \
   X(cudaErrorInvalidDevice, 101, false, "invalid device ordinal")                         \
+  X(cudaErrorECCUncorrectable, 214, true, "uncorrectable ECC error encountered")          \
+  X(cudaErrorNvlinkUncorrectable, 220, true, "uncorrectable NVLink error")                \
   X(cudaErrorInvalidResourceHandle, 400, false, "invalid resource handle")                \
   X(cudaErrorNotReady, 600, false, "device not ready")                                    \
   X(cudaErrorIllegalAddress, 700, true, "an illegal memory access was encountered")       \
   X(cudaErrorLaunchOutOfResources, 701, false, "too many resources requested for launch") \
+  X(cudaErrorLaunchTimeout, 702, true, "the launch timed out")                            \
+  X(cudaErrorAssert, 710, true, "device-side assert triggered")                           \
+  X(cudaErrorHardwareStackError, 714, true, "hardware stack error")                       \
+  X(cudaErrorIllegalInstruction, 715, true, "an illegal instruction was encountered")     \
+  X(cudaErrorMisalignedAddress, 716, true, "misaligned address")                          \
+  X(cudaErrorInvalidAddressSpace, 717, true, "operation not supported on address space")  \
+  X(cudaErrorInvalidPc, 718, true, "invalid program counter")                             \
   X(cudaErrorLaunchFailure, 719, true, "unspecified launch failure")                      \
   X(cudaErrorUnknown, 999, false, "unknown error")
 

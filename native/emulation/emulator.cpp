@@ -1,3 +1,4 @@
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -29,7 +30,9 @@ constexpr std::size_t kMostSharedBytes = std::size_t{227} << 10;  // of a block,
 constexpr unsigned kLanes = 32;
 
 struct Fiber {
-  ucontext_t context;
+  ucontext_t context;  // enters the fiber, once
+  jmp_buf place;       // where it has left; unlike a context's, a jump costs no system calls
+  bool entered = false;
   std::unique_ptr<std::byte[]> stack;
   unsigned thread = 0;  // that it runs
   enum class Wait { none, block, warp } wait = Wait::none;
@@ -70,7 +73,7 @@ class Block {
   std::vector<Fiber*> ready_;
   std::vector<Warp> warps_;
   std::vector<std::byte> shared_;
-  ucontext_t scheduler_;
+  jmp_buf scheduler_;
   void* schedulerFake_ = nullptr;
   const void* schedulerStack_ = nullptr;
   std::size_t schedulerStackBytes_ = 0;
@@ -101,7 +104,11 @@ void Block::switch_to(Fiber& fiber) {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&schedulerFake_, fiber.stack.get(), kStackBytes);
 #endif
-  swapcontext(&scheduler_, &fiber.context);
+  if (_setjmp(scheduler_) == 0) {
+    if (fiber.entered) _longjmp(fiber.place, 1);
+    fiber.entered = true;
+    setcontext(&fiber.context);
+  }
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(schedulerFake_, nullptr, nullptr);
 #endif
@@ -112,7 +119,7 @@ void Block::leave() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(&fiber.fakeStack, schedulerStack_, schedulerStackBytes_);
 #endif
-  swapcontext(&fiber.context, &scheduler_);
+  if (_setjmp(fiber.place) == 0) _longjmp(scheduler_, 1);
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(fiber.fakeStack, &schedulerStack_, &schedulerStackBytes_);
 #endif
