@@ -80,7 +80,7 @@ class CudaStream final : public Stream {
   Block* faultBlock_ = nullptr;  // pinned: a FaultSlot for each slot of the ring
   FaultSlot* faults_ = nullptr;
   cudaEvent_t anchor_ = nullptr;  // of the profile: its moment on the host's clock
-  double anchorUs_ = 0;  // 0: not yet
+  double anchorUs_ = 0;           // 0: not yet
   Ticket launched_ = 0;
 
   std::vector<Item> ring_;
