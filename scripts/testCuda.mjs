@@ -137,11 +137,11 @@ function watch(command, args) {
 }
 
 /** The tests under the emulator, or on the GPU: `{ name, passed, details }`. */
-async function runTests(name, options, files) {
+async function runTests(name, options, paths) {
   const node = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0'];
   console.log(`\n${name}`);
   if (!emulator) {
-    const [command, ...args] = [...node, ...files];
+    const [command, ...args] = [...node, ...paths];
     return { name, passed: (await watch(command, args)).status === 0, details: '' };
   }
   const reports = join(build, 'reports');
@@ -151,7 +151,7 @@ async function runTests(name, options, files) {
   const patience = '--testTimeout=600000';
   const ending = `--execArgv=--import=${new URL('../test/support/endOnSignal.mjs', import.meta.url)}`;
   const emulated = ['run', ...options, '--report', join(reports, '%p.json'), '--check', addon, '--', ...node];
-  const { status, errors, races } = await watch(join(emulator, 'cuemu'), [...emulated, patience, ending, ...files]);
+  const { status, errors, races } = await watch(join(emulator, 'cuemu'), [...emulated, patience, ending, ...paths]);
   return {
     name,
     passed: status === 0 && errors === 0 && races === 0,
