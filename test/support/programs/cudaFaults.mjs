@@ -15,8 +15,12 @@ async function round(number) {
   const values = Float32Array.from({ length: 500 << (number % 8) }, (_, i) => i % 1000);
   const reads = [];
   const held = [];
-  const hold = (t) => (held.push(t), t);
-  const read = (t) => (reads.push(t.data()), reads.at(-1));
+  const put = (list, value) => {
+    list.push(value);
+    return value;
+  };
+  const hold = (t) => put(held, t);
+  const read = (t) => put(reads, t.data());
   try {
     const x = hold(tensor(values, { device }));
     const y = hold(add(x, number));
