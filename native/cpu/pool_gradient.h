@@ -1,6 +1,6 @@
-// The CPU's gradients of pooling in NCHW: max_gradient(), average_gradient(), and spread_rows() for averages over windows
-// side by side. A window gives its gradient to the element that it chose (max) or an equal share to each (average), and an
-// input element adds up what the windows over it give it.
+// The CPU's gradients of pooling in NCHW: max_gradient(), average_gradient(), and spread_rows() for averages over
+// windows side by side. A window gives its gradient to the element that it chose (max) or an equal share to each
+// (average), and an input element adds up what the windows over it give it.
 //
 // Windows of a few taps with strides of 1 and 2 along the rows are taken in bands, others one by one or tap by tap.
 // The windows over a band of input are copied to where every tap is a plain read of a vector: padded by windows that
@@ -428,8 +428,8 @@ template <class T, class X>
 void average_gradient(const X& executor, const PoolGradientPlan<T>& plan) {
   using Bands = PoolGradient<X, T, false>;
   if (Bands::fits(plan.y, plan.x)) return Bands(executor, plan).run();
-  const AvgPoolShare<T, false> share{
-      plan.gradient, reinterpret_cast<T*>(executor.workspace()), 0, plan.y, plan.x, plan.count_padding};
+  const AvgPoolShare<T, false> share{plan.gradient,     reinterpret_cast<T*>(executor.workspace()), 0, plan.y, plan.x,
+                                     plan.count_padding};
   share_and_gather(executor, share, plan.planes, plan.output);
 }
 

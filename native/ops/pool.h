@@ -252,8 +252,8 @@ bool spread_tiles(X& executor, const OpCall& call, const Axis& y, const Axis& x)
     const View& out = call.outputs[0];
     const bool around = executor.writes_around(out.data, out.size * element_bytes(out.dtype));
     executor.rows(a.batch * y.input * x.input, a.channels,
-                  AvgPoolTiles<T>{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(out.data), a.channels, y, x,
-                                  around && a.channels % kWidestPack == 0});
+                  AvgPoolTiles<T>{static_cast<const T*>(call.inputs[0].data), static_cast<T*>(out.data), a.channels, y,
+                                  x, around && a.channels % kWidestPack == 0});
   } else {
     spread_rows(executor, planes_of_gradient<T>(executor, call, y, x, nullptr));
   }
@@ -292,9 +292,12 @@ struct AvgPool2dGradOp : PoolBase {
     const Axis y = vertical(a), x = horizontal(a);
     if (spread_tiles<T, kNhwc>(executor, call, y, x)) return;
     if constexpr (kNhwc) {
-      const AvgPoolShare<T, true> share{
-          static_cast<const T*>(call.inputs[0].data), reinterpret_cast<T*>(executor.workspace()), a.channels, y, x,
-          a.countIncludePad};
+      const AvgPoolShare<T, true> share{static_cast<const T*>(call.inputs[0].data),
+                                        reinterpret_cast<T*>(executor.workspace()),
+                                        a.channels,
+                                        y,
+                                        x,
+                                        a.countIncludePad};
       share_and_gather(executor, share, a.batch, static_cast<T*>(call.outputs[0].data));
     } else {
       average_gradient(executor, planes_of_gradient<T>(executor, call, y, x, nullptr));

@@ -1,14 +1,6 @@
 // Rounds of uploads, ops and reads on cuda:0, of other sizes in each, while calls of the CUDA runtime fail as CUEMU_FAIL says.
 // Prints what became of each round: 'ok', or the error. Values that are wrong are an error as well.
-import {
-  add,
-  devices,
-  memoryStats,
-  mul,
-  profile,
-  synchronize,
-  tensor,
-} from '../../../dist/index.mjs';
+import { add, devices, memoryStats, mul, profile, synchronize, tensor } from '../../../dist/index.mjs';
 
 const device = 'cuda:0';
 const [rounds = '8', mode = ''] = process.argv.slice(2);
@@ -20,11 +12,15 @@ function expectValues(actual, expected) {
 }
 
 async function round(number) {
-  const values = Float32Array.from({ length: 500 << number % 8 }, (_, i) => i % 1000);
+  const values = Float32Array.from({ length: 500 << (number % 8) }, (_, i) => i % 1000);
   const reads = [];
   const held = [];
-  const hold = (t) => (held.push(t), t);
-  const read = (t) => (reads.push(t.data()), reads.at(-1));
+  const put = (list, value) => {
+    list.push(value);
+    return value;
+  };
+  const hold = (t) => put(held, t);
+  const read = (t) => put(reads, t.data());
   try {
     const x = hold(tensor(values, { device }));
     const y = hold(add(x, number));
@@ -33,9 +29,18 @@ async function round(number) {
     const bytes = Uint8Array.from(values, (v) => v % 3);
     const flags = hold(tensor(bytes, { device, dtype: 'bool' }));
     const late = read(z);
-    expectValues(flags.dataSync(), bytes.map((v) => (v === 0 ? 0 : 1)));
-    expectValues(await early, values.map((v) => v + number));
-    expectValues(await late, values.map((v) => (v + number) * v));
+    expectValues(
+      flags.dataSync(),
+      bytes.map((v) => (v === 0 ? 0 : 1)),
+    );
+    expectValues(
+      await early,
+      values.map((v) => v + number),
+    );
+    expectValues(
+      await late,
+      values.map((v) => (v + number) * v),
+    );
     if (mode === 'large') {
       // More than a piece of an upload.
       const large = Float32Array.from({ length: 3 << 20 }, (_, i) => i);
@@ -43,14 +48,20 @@ async function round(number) {
     }
     if (mode === 'profile') {
       const { result, events } = await profile(() => hold(add(x, 1)));
-      expectValues(result.dataSync(), values.map((v) => v + 1));
+      expectValues(
+        result.dataSync(),
+        values.map((v) => v + 1),
+      );
       if (events.length !== 1) throw new Error(`${events.length} events in place of 1`);
     }
     if (mode === 'behind') {
       // More tasks than the stream has slots for.
       let t = x;
       for (let i = 0; i < 1500; i++) t = hold(add(t, 1));
-      expectValues(await read(t), values.map((v) => v + 1500));
+      expectValues(
+        await read(t),
+        values.map((v) => v + 1500),
+      );
     }
     await synchronize(device);
   } finally {
