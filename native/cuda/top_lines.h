@@ -1,6 +1,7 @@
 // top_lines() on a GPU; the contract stands in cpu/top_lines.h.
 //
-// A block has a line. The k-th best place in the order is found bit by bit, each time by counting the elements that are
+// Of a short line, a thread per element counts those that are better, which is its place. Else a block has a line. The
+// k-th best place in the order is found bit by bit, each time by counting the elements that are
 // not below a candidate; then those above it, and the first of those at it, are listed in the workspace. The list is
 // sorted by merging: a thread per element finds its place in a run, and then, as often as runs are merged, in its run's
 // neighbour. No two elements are equally good, so that every place has one.
@@ -180,15 +181,46 @@ struct TopResults {
   }
 };
 
+inline constexpr std::int64_t kRankedLine = 512;  // the longest line whose elements are all compared with all
+
+// Rows are lines.
+template <class T>
+struct TopRanks {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  TopResults<T> results;
+
+  RECEPTIVE_FN typename TopResults<T>::Row row(std::int64_t line) const { return results.row(line); }
+  template <class P>
+  RECEPTIVE_FN void tile(const typename TopResults<T>::Row& row, std::int64_t j, P) const {
+    const TopkAttrs& a = results.a;
+    const TopkOrder<T> order{a.largest};
+    const T value = row.x[j * a.inner];
+    const TopEntry<T> mine{order.of(value), static_cast<std::int32_t>(j)};
+    std::int64_t place = 0;
+    for (std::int64_t i = 0; i < a.n; ++i) {
+      const TopEntry<T> other{order.of(row.x[i * a.inner]), static_cast<std::int32_t>(i)};
+      place += other.better_than(mine) ? 1 : 0;
+    }
+    if (place >= a.k) return;
+    row.values[place * a.inner] = value;
+    row.indices[place * a.inner] = mine.position;
+  }
+};
+
 template <class T>
 std::int64_t top_lines_workspace(const TopkAttrs& a, int) {
-  return 2 * a.outer * a.inner * a.k * static_cast<std::int64_t>(sizeof(TopEntry<T>));
+  return a.n <= kRankedLine ? 0 : 2 * a.outer * a.inner * a.k * static_cast<std::int64_t>(sizeof(TopEntry<T>));
 }
 
 template <class X, class T>
 void top_lines(const X& executor, const TopkAttrs& a, const T* x, T* values, std::int32_t* indices) {
   auto* entries = reinterpret_cast<TopEntry<T>*>(executor.workspace());
   const std::int64_t lines = a.outer * a.inner;
+  if (a.n <= kRankedLine) {
+    executor.rows(lines, a.n, TopRanks<T>{{a, nullptr, x, values, indices}});
+    return;
+  }
   top_lines_kernel<<<blocks_along(lines, 1, kMaxGridX), kBlockThreads, 0, executor.stream()>>>(a, x, entries);
   auto* sorted = entries + lines * a.k;
   for (std::int64_t width = 0; width < a.k; width = width == 0 ? kSortedRun : 2 * width) {
