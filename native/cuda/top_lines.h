@@ -1,8 +1,10 @@
 // top_lines() on a GPU; the contract stands in cpu/top_lines.h.
 //
-// A block has a line. The k-th best place in the order is found bit by bit, each time by counting the elements that are
-// not below a candidate; then those above it, and the first of those at it, are listed in the workspace. Afterwards a
-// thread per listed element counts those that are better, which is its place in the result: no two have the same.
+// Of a short line, a thread per element counts those that are better, which is its place. Else a block has a line. The
+// k-th best place in the order is found bit by bit, each time by counting the elements that are
+// not below a candidate; then those above it, and the first of those at it, are listed in the workspace. The list is
+// sorted by merging: a thread per element finds its place in a run, and then, as often as runs are merged, in its run's
+// neighbour. No two elements are equally good, so that every place has one.
 #pragma once
 
 #include "../ops/topk_order.h"
@@ -95,9 +97,62 @@ __global__ void __launch_bounds__(kBlockThreads, kResidentBlocks)
   }
 }
 
-// Rows are lines, elements of a row its entries.
+inline constexpr std::int64_t kSortedRun = 128;  // entries that are sorted by comparing all with all
+
+// Rows are lines, elements of a row their entries: runs of `width` entries, or none where that is 0, into runs of twice
+// as many, or of kSortedRun.
 template <class T>
-struct TopPlaces {
+struct MergeRuns {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  struct Row {
+    const TopEntry<T>* from;
+    TopEntry<T>* to;
+  };
+  const TopEntry<T>* from;
+  TopEntry<T>* to;
+  std::int64_t k;
+  std::int64_t width;
+
+  RECEPTIVE_FN Row row(std::int64_t line) const { return {from + line * k, to + line * k}; }
+  template <class P>
+  RECEPTIVE_FN void tile(const Row& row, std::int64_t j, P) const {
+    const TopEntry<T> mine = row.from[j];
+    if (width == 0) {
+      const std::int64_t first = j & -kSortedRun;
+      row.to[first + better_of(row.from, first, first + kSortedRun, mine)] = mine;
+      return;
+    }
+    const std::int64_t own = j & -width, other = own ^ width;
+    row.to[(own < other ? j : j - width) + better_in_run(row.from, other, other + width, mine)] = mine;
+  }
+
+ private:
+  RECEPTIVE_FN std::int64_t better_of(const TopEntry<T>* all, std::int64_t begin, std::int64_t end,
+                                      const TopEntry<T>& mine) const {
+    std::int64_t better = 0;
+    for (std::int64_t i = begin; i < end && i < k; ++i) better += all[i].better_than(mine) ? 1 : 0;
+    return better;
+  }
+  // The same where they are sorted.
+  RECEPTIVE_FN std::int64_t better_in_run(const TopEntry<T>* all, std::int64_t begin, std::int64_t end,
+                                          const TopEntry<T>& mine) const {
+    std::int64_t low = begin, high = end < k ? end : k;
+    while (low < high) {
+      const std::int64_t middle = low + (high - low) / 2;
+      if (all[middle].better_than(mine)) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low - begin;
+  }
+};
+
+// Entries into values and positions.
+template <class T>
+struct TopResults {
   using Element = T;
   static constexpr bool kOverlap = true;
   struct Row {
@@ -120,25 +175,60 @@ struct TopPlaces {
   }
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t j, P) const {
-    const TopEntry<T> mine = row.entries[j];
+    const std::int32_t position = row.entries[j].position;
+    row.values[j * a.inner] = row.x[position * a.inner];
+    row.indices[j * a.inner] = position;
+  }
+};
+
+inline constexpr std::int64_t kRankedLine = 512;  // the longest line whose elements are all compared with all
+
+// Rows are lines.
+template <class T>
+struct TopRanks {
+  using Element = T;
+  static constexpr bool kOverlap = true;
+  TopResults<T> results;
+
+  RECEPTIVE_FN typename TopResults<T>::Row row(std::int64_t line) const { return results.row(line); }
+  template <class P>
+  RECEPTIVE_FN void tile(const typename TopResults<T>::Row& row, std::int64_t j, P) const {
+    const TopkAttrs& a = results.a;
+    const TopkOrder<T> order{a.largest};
+    const T value = row.x[j * a.inner];
+    const TopEntry<T> mine{order.of(value), static_cast<std::int32_t>(j)};
     std::int64_t place = 0;
-    for (std::int64_t other = 0; other < a.k; ++other) place += row.entries[other].better_than(mine) ? 1 : 0;
-    row.values[place * a.inner] = row.x[mine.position * a.inner];
+    for (std::int64_t i = 0; i < a.n; ++i) {
+      const TopEntry<T> other{order.of(row.x[i * a.inner]), static_cast<std::int32_t>(i)};
+      place += other.better_than(mine) ? 1 : 0;
+    }
+    if (place >= a.k) return;
+    row.values[place * a.inner] = value;
     row.indices[place * a.inner] = mine.position;
   }
 };
 
 template <class T>
 std::int64_t top_lines_workspace(const TopkAttrs& a, int) {
-  return a.outer * a.inner * a.k * static_cast<std::int64_t>(sizeof(TopEntry<T>));
+  return a.n <= kRankedLine ? 0 : 2 * a.outer * a.inner * a.k * static_cast<std::int64_t>(sizeof(TopEntry<T>));
 }
 
 template <class X, class T>
 void top_lines(const X& executor, const TopkAttrs& a, const T* x, T* values, std::int32_t* indices) {
-  auto* const entries = reinterpret_cast<TopEntry<T>*>(executor.workspace());
+  auto* entries = reinterpret_cast<TopEntry<T>*>(executor.workspace());
   const std::int64_t lines = a.outer * a.inner;
+  if (a.n <= kRankedLine) {
+    executor.rows(lines, a.n, TopRanks<T>{{a, nullptr, x, values, indices}});
+    return;
+  }
   launch(top_lines_kernel<T>, blocks_along(lines, 1, kMaxGridX), kBlockThreads, 0, executor.stream(), a, x, entries);
-  executor.rows(lines, a.k, TopPlaces<T>{a, entries, x, values, indices});
+  auto* sorted = entries + lines * a.k;
+  for (std::int64_t width = 0; width < a.k; width = width == 0 ? kSortedRun : 2 * width) {
+    executor.rows(lines, a.k, MergeRuns<T>{entries, sorted, a.k, width});
+    auto* const next = entries;
+    entries = sorted, sorted = next;
+  }
+  executor.rows(lines, a.k, TopResults<T>{a, entries, x, values, indices});
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

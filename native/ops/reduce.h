@@ -1,6 +1,6 @@
 // Reductions of x, seen as [outer, n, inner], along n: sum, sumSquares, mean, max, min, argmax, argmin.
 //
-// sum: float types in their own type (blocked accumulation, see cpu/fold.h); int32, uint8 and boolean give int32 and
+// sum: float types in their own type (blocked accumulation, see fold.h); int32, uint8 and boolean give int32 and
 // wrap.
 //   n = 0 gives 0. sumSquares: float types, likewise, of each element times itself; inner is 1.
 //   mean: float types; n = 0 gives NaN.

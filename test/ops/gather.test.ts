@@ -91,12 +91,14 @@ const table: readonly [name: keyof typeof ops, shape: number[], indices: number[
   ['gather', [700, 96], [1500], 0], // on several threads
   ['gather', [300, 4, 3], [40000], 0],
   ['gather', [90, 1000], [1100], 1],
+  ['gather', [1100000], [50], 0], // a large result of the gradient
   ['gatherElements', [41], [300], 0],
   ['gatherElements', [6, 50], [6, 70], 1],
   ['gatherElements', [4, 9, 37], [4, 15, 37], 1],
   ['gatherElements', [60, 1300], [55, 1300], 0],
   ['gatherElements', [100, 900], [100, 800], 1],
   ['gatherElements', [8, 9, 10], [5, 12, 3], 1], // a part of the input
+  ['gatherElements', [2, 300000, 2], [2, 20, 2], 1],
 ];
 
 describeOnDevices('gather and gatherElements', () => {
