@@ -3,19 +3,23 @@
 //   npm run test:cuda                    all of them, once
 //   npm run test:cuda -- --thorough      with the race detector, and in three orders of threads (emulator only)
 //   npm run test:cuda -- test/ops/pool   those whose path begins so
+//   npm run test:cuda -- --addon=build-emulated/Release/receptive.node
+//                                        with an addon that is built already, on the device that it emulates itself
+//                                        (native/emulation/); --thorough: in three orders of threads
 //
 // The device is the emulator that CUEMU_HOME names, else a GPU of this machine; without either it says what is missing and fails.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCompiler, noCompiler } from './cudaToolkit.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const build = join(root, 'build-cuda');
-const addon = join(build, 'Release', 'receptive.node');
-const emulator = process.env.CUEMU_HOME;
+const given = process.argv.find((argument) => argument.startsWith('--addon='))?.slice('--addon='.length);
+const addon = given === undefined ? join(root, 'build-cuda', 'Release', 'receptive.node') : resolve(given);
+const build = dirname(dirname(addon));
+const emulator = given === undefined ? process.env.CUEMU_HOME : undefined;
 const thorough = process.argv.includes('--thorough');
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 
@@ -73,7 +77,9 @@ function selectFiles() {
   const camelCase = (snake) => snake.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
   const registry = readFileSync(join(root, 'native', 'ops', 'registry.h'), 'utf8');
   const all = [...registry.matchAll(/^\s*X\((\w+),/gm)].map(([, header]) => camelCase(header));
-  const compiled = readdirSync(join(build, 'generated', 'cuda')).map((file) => camelCase(basename(file, '.cu')));
+  const compiled = readdirSync(join(build, 'generated', 'cuda')).map((file) =>
+    camelCase(basename(file, extname(file))),
+  );
   const missing = all.filter((family) => !compiled.includes(family));
   const runs = (path) => {
     if (missing.length === 0 || path.startsWith('test/device')) return true;
@@ -117,11 +123,11 @@ function countRaces(text) {
 }
 
 /** Runs a program with its output on ours; resolves to its exit status and the emulator's complaints, told as they happen. */
-function watch(command, args) {
+function watch(command, args, env = {}) {
   const child = spawn(command, args, {
     cwd: root,
     stdio: ['inherit', 'inherit', 'pipe'],
-    env: { ...process.env, RECEPTIVE_ADDON: addon },
+    env: { ...process.env, ...env, RECEPTIVE_ADDON: addon },
   });
   let text = '';
   child.stderr.on('data', (chunk) => {
@@ -141,8 +147,10 @@ async function runTests(name, options, paths) {
   const node = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0'];
   console.log(`\n${name}`);
   if (!emulator) {
-    const [command, ...args] = [...node, ...paths];
-    return { name, passed: (await watch(command, args)).status === 0, details: '' };
+    const [command, ...args] = [...node, ...(given === undefined ? [] : ['--testTimeout=600000']), ...paths];
+    const order =
+      given === undefined ? {} : { RECEPTIVE_EMULATION_DEVICES: '1', RECEPTIVE_EMULATION_SEED: options.at(-1) };
+    return { name, passed: (await watch(command, args, order)).status === 0, details: '' };
   }
   const reports = join(build, 'reports');
   rmSync(reports, { recursive: true, force: true });
@@ -160,14 +168,17 @@ async function runTests(name, options, paths) {
 }
 
 if (emulator && !existsSync(join(emulator, 'cuemu'))) fail(`CUEMU_HOME=${emulator}: there is no file 'cuemu' in it`);
-if (!emulator && thorough) fail('--thorough is for the emulator, and CUEMU_HOME does not name it');
-buildAddon();
+if (!emulator && thorough && given === undefined)
+  fail('--thorough is for the emulator, and CUEMU_HOME does not name it');
+if (given === undefined) buildAddon();
+else if (!existsSync(addon)) fail(`there is no file ${addon}`);
 if (!emulator) expectDevice();
 const { files, left, missing } = selectFiles();
 if (files.length === 0) fail(`no test file runs (${left.length} need families that the backend lacks)`);
-const runs = thorough
-  ? [['with the race detector', ['--race']], ...[1, 2, 3].map((seed) => [`order ${seed}`, ['--seed', String(seed)]])]
-  : [['plainly', []]];
+const orders = [1, 2, 3].map((seed) => [`order ${seed}`, ['--seed', String(seed)]]);
+const plain = given === undefined ? [['plainly', []]] : [['in order', ['--seed', '0']]];
+const races = given === undefined ? [['with the race detector', ['--race']]] : [];
+const runs = thorough ? [...races, ...orders] : plain;
 const results = [];
 for (const [name, options] of runs) results.push(await runTests(name, options, files));
 
