@@ -85,7 +85,7 @@ RECEPTIVE_FN bool valid_axis(const Axis& a) {
 }
 
 // a * b * c * d == size without overflow, all factors at most 2^31.
-RECEPTIVE_FN bool fits(std::int64_t size, std::int64_t a, std::int64_t b, std::int64_t c = 1, std::int64_t d = 1) {
+RECEPTIVE_HOST_FN bool fits(std::int64_t size, std::int64_t a, std::int64_t b, std::int64_t c = 1, std::int64_t d = 1) {
   if (!small_count(a) || !small_count(b) || !small_count(c) || !small_count(d)) return false;
   std::int64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product) || __builtin_mul_overflow(product, c, &product) ||
