@@ -6,7 +6,7 @@ set(RECEPTIVE_CUDART static CACHE STRING "How cudart is linked: static, or share
 set(RECEPTIVE_CUDA_OBJECTS "")
 
 # Families whose bodies run on a GPU so far. Ops of the others are refused there (UnsupportedError).
-set(RECEPTIVE_CUDA_FAMILIES unary activation binary where cast copy creation random dropout one_hot optim matmul conv2d)
+set(RECEPTIVE_CUDA_FAMILIES unary activation binary where cast copy creation random dropout one_hot optim)
 
 set(RECEPTIVE_HAS_CUDA FALSE)
 if(RECEPTIVE_CUDA STREQUAL "OFF")
