@@ -28,7 +28,7 @@ foreach(family IN LISTS families)
 endforeach()
 configure_file(cmake/cuda_table.cpp.in "${RECEPTIVE_GENERATED}/cuda_table.cpp" @ONLY)
 
-add_library(receptive_cuda OBJECT ${sources})
+add_library(receptive_cuda OBJECT ${sources} native/cuda/gemm.cu)
 target_compile_definitions(receptive_cuda PRIVATE RECEPTIVE_TARGET=cuda)
 # Random numbers and sequences have the same bits on every device: no contraction.
 if(RECEPTIVE_CUDA STREQUAL "EMULATED")
@@ -37,11 +37,17 @@ if(RECEPTIVE_CUDA STREQUAL "EMULATED")
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   target_link_libraries(receptive_cuda PRIVATE receptive_warnings)
   target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas)
+  set_source_files_properties(native/cuda/gemm.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
 else()
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   # 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler.
   target_compile_options(receptive_cuda PRIVATE
     -lineinfo -diag-suppress=1675 -Werror=all-warnings "SHELL:-Xcompiler -Wall,-Wextra,-Wno-psabi,-Werror")
+  if(RECEPTIVE_CUDART STREQUAL "shared")
+    # An emulator translates what it runs: products that are written out step by step take it many minutes.
+    set_property(SOURCE native/cuda/gemm.cu "${RECEPTIVE_GENERATED}/cuda/conv2d.cu"
+                 APPEND PROPERTY COMPILE_DEFINITIONS RECEPTIVE_GEMM_UNROLL=1)
+  endif()
   set_property(SOURCE "${RECEPTIVE_GENERATED}/cuda/random.cu" "${RECEPTIVE_GENERATED}/cuda/creation.cu"
                APPEND PROPERTY COMPILE_OPTIONS --fmad=false)
 endif()

@@ -1,5 +1,5 @@
 // The convolution algorithms: which of them can compute a problem, and which one 'auto' means.
-import { deviceTable } from '../deviceTable';
+import { deviceId, deviceTable } from '../deviceTable';
 import type { DType } from '../dtype';
 import { algorithmNames } from '../trace';
 import type { Window } from './window';
@@ -47,7 +47,14 @@ export function kernelNumber(kernel: Kernel): number {
 
 const pairText = (pair: { h: number; w: number }): string => `${pair.h}x${pair.w}`;
 
-function declineWinograd({ nhwc, window: { h, w } }: ConvProblem): string | null {
+/** Whether a device is a GPU, whose backend has algorithms and speeds of its own. */
+const onGpu = ({ device }: ConvProblem): boolean => deviceTable()[device].kind === 'cuda';
+
+function declineWinograd(problem: ConvProblem): string | null {
+  const {
+    nhwc,
+    window: { h, w },
+  } = problem;
   if (h.kernel !== 3 || w.kernel !== 3) {
     return `it needs a 3x3 kernel, given ${pairText({ h: h.kernel, w: w.kernel })}`;
   }
@@ -55,7 +62,8 @@ function declineWinograd({ nhwc, window: { h, w } }: ConvProblem): string | null
   if (h.dilation !== 1 || w.dilation !== 1) {
     return `it needs dilation 1, given ${pairText({ h: h.dilation, w: w.dilation })}`;
   }
-  return nhwc ? "it needs layout 'NCHW'" : null;
+  if (nhwc) return "it needs layout 'NCHW'";
+  return onGpu(problem) ? `it is not available on ${deviceId(problem.device)}` : null;
 }
 
 /** Channels of a group, and rows and columns from a window's first tap to its last, that `direct` is made for. */
@@ -224,6 +232,9 @@ export function winogradVariant(problem: ConvProblem): WinogradVariant {
   return fastestFirst(problem, winogradVariants)[0];
 }
 
+const gpuDirect = ['direct', 'implicit'] as const;
+const gpuImplicit = ['implicit'] as const;
+
 /**
  * The algorithms that can compute the problem and that nothing speaks against, by an estimate of their time: the first one
  * is what 'auto' means. Winograd only in float32, since float64 is for results that are as exact as can be; its error is below
@@ -232,6 +243,8 @@ export function winogradVariant(problem: ConvProblem): WinogradVariant {
  * @internal
  */
 export function byEstimate(problem: ConvProblem): readonly Kernel[] {
+  // Groups of few channels leave most of a GPU's tiles empty.
+  if (onGpu(problem)) return problem.groups > 1 && declineDirect(problem) === null ? gpuDirect : gpuImplicit;
   const candidates: Estimated[] = ['implicit'];
   if (declineDirect(problem) === null) candidates.push('direct');
   const leastChannels = Math.min(problem.channels, problem.filters) / problem.groups;

@@ -1,5 +1,5 @@
 // multiply_few_rows(): C = A * B^T + bias for so few rows of A that reading B once is what takes the time: the dense
-// layer of one image.
+// layer of one image. Returns whether it is for the problem, else gemm() is.
 //
 // Rows of B lie along the steps, but a sum's lanes are columns of C: tiles of N x N elements of B are turned in
 // registers and multiplied at once, with no buffer between. Eight rows of B are read at a time, or those of one tile:
@@ -105,5 +105,13 @@ struct FewRows {
     }
   }
 };
+
+template <class T, class X>
+bool multiply_few_rows(const X& executor, const T* a, const T* b, const T* bias, T* c, std::int64_t rows,
+                       std::int64_t columns, std::int64_t steps) {
+  if (!FewRows<T>::takes(rows, columns, steps)) return false;
+  FewRows<T>{a, b, bias, c, rows, columns, steps}.multiply(executor);
+  return true;
+}
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -15,6 +15,7 @@
 // partial results go to the workspace and are added in order.
 #pragma once
 
+#include "../ops/gemm_problem.h"
 #include "micro_kernel.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -35,34 +36,6 @@ RECEPTIVE_FN Operand<T> operand(const Source& source) {
                   int width, T* dst) { static_cast<const Source*>(from)->pack(item, k0, kc, j0, count, width, dst); }};
 }
 
-// C of an item: base + offset(item), rows row_stride apart, columns contiguous. Items are numbered outer * inner_items
-// + inner, which for a convolution is image * groups + group.
-template <class T>
-struct Result {
-  T* base;
-  std::int64_t inner_items;
-  std::int64_t outer_stride;
-  std::int64_t inner_stride;
-  std::int64_t row_stride;
-  const T* row_bias;  // of the first inner item; the next one's begins `bias_stride` later
-  const T* column_bias;
-  std::int64_t bias_stride;
-  Clamp<T> clamp{};  // of the whole sums
-};
-
-template <class T>
-struct GemmProblem {
-  std::int64_t rows, columns, steps;  // M, N, K
-  std::int64_t items;
-  std::int64_t a_items;  // item i uses A number i % a_items
-  Operand<T> a;
-  Operand<T> b;
-  Result<T> c;
-  bool accumulate;  // add to what C holds (and no bias)
-  // Rows are samples, which get the same bits alone and among others: no split depends on how many there are.
-  bool samples = false;
-};
-
 // Block sizes: kc so that B's panel is about the second cache's share of one thread, and the packing budget of A.
 template <class T>
 struct GemmBlocks {
@@ -76,8 +49,6 @@ struct GemmBlocks {
   // Panels of columns of short sums that stay in the first cache together.
   static constexpr std::int64_t kNearBytes = std::int64_t{16} << 10;
 };
-
-RECEPTIVE_FN std::int64_t round_up(std::int64_t v, std::int64_t to) { return (v + to - 1) / to * to; }
 
 // All of A in packed form, in memory that outlives the call; `ready` when an earlier call has filled it.
 template <class T>

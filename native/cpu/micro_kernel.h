@@ -10,7 +10,7 @@
 
 #include <type_traits>
 
-#include "clamp.h"
+#include "../ops/clamp.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 

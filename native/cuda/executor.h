@@ -115,6 +115,12 @@ class Executor {
   explicit Executor(KernelContext& context) : context_(context) {}
 
   std::byte* workspace() const { return context_.workspace; }
+  std::byte* packed() const { return context_.packed; }
+  bool packed_ready() const { return context_.packedReady; }
+
+  // For headers of this backend that have kernels of their own.
+  cudaStream_t stream() const { return cuda().stream; }
+  int multiprocessors() const { return cuda().multiprocessors; }
 
   cudaStream_t stream() const { return cuda().stream; }
 

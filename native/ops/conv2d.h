@@ -1,42 +1,11 @@
-// The convolution family: conv2d and its gradients by input and by weight, each by several algorithms (a header each),
-// and im2col and col2im as ops. Weights are [filters, channels / groups, R, S] in both layouts.
+// The convolution family: conv2d and its gradients by input and by weight, each by several algorithms (of the backend:
+// conv_algorithms.h), and im2col and col2im as ops. Weights are [filters, channels / groups, R, S] in both layouts.
 #pragma once
 
-#include "conv_columns.h"
-#include "conv_direct_weight.h"
-#include "conv_implicit.h"
-#include "conv_winograd.h"
+#include "conv_algorithms.h"
 #include "im2col_ops.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-// The form of the weights that an algorithm keeps from call to call.
-template <class X>
-struct ConvPacking {
-  static PackRequest request(const OpCall& call, bool back, std::int32_t weight) {
-    const auto& a = attrs_of<ConvAttrs>(call);
-    PackRequest result{0, weight, {}};
-    std::uint64_t taps = 0;
-    if (a.batch == 0) return result;
-    dispatch_float(call.outputs[0].dtype, [&](auto tag) {
-      using T = decltype(tag);
-      if (is_winograd(a)) {
-        result.bytes = winograd_packed<T, X>(a, back);
-      } else if (static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::implicit && packs_weights<T, X>(a, back)) {
-        result.bytes = packed_weights_bytes<T, X>(a, back);
-        if (back && (in_phases<T, X>(a) || a.nhwc)) taps = classes_of_taps(a);
-      }
-    });
-    const auto word = [](std::int64_t high, std::int64_t low) {
-      return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
-    };
-    result.key = PackKey{
-        {word(a.algorithm * 4 + (back ? 2 : 0) + (a.nhwc ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
-         word(a.filters, a.channels), word(a.kernel.h, a.kernel.w), taps << 32 | static_cast<std::uint64_t>(a.groups),
-         reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
-    return result;
-  }
-};
 
 template <class X>
 struct Conv2dOp : ConvBase {
@@ -60,11 +29,7 @@ struct Conv2dOp : ConvBase {
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<ConvAttrs>(call);
     return for_dtype(call, [&](auto tag) -> std::int64_t {
-      using T = decltype(tag);
-      if (is_direct(a)) return DirectSums<T, false, X>::workspace(a, threads);
-      if (is_winograd(a)) return winograd_workspace<T, X>(a, false, threads);
-      if (is_columns(a)) return columns_forward_workspace<T>(a, threads);
-      return implicit_forward_workspace<T, X>(a, threads);
+      return ConvAlgorithms<decltype(tag), X>::forward_workspace(a, threads);
     });
   }
 
@@ -76,15 +41,7 @@ struct Conv2dOp : ConvBase {
       const auto* weight = static_cast<const T*>(call.inputs[1].data);
       const auto* bias = call.inputCount == 3 ? static_cast<const T*>(call.inputs[2].data) : nullptr;
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (is_winograd(a)) {
-        if (a.batch > 0) winograd_convolution(executor, a, false, input, weight, bias, output);
-      } else if (is_direct(a)) {
-        DirectSums<T, false, X>(executor, a, input, weight, bias, output).run();
-      } else if (is_columns(a)) {
-        columns_forward(executor, a, input, weight, bias, output);
-      } else {
-        implicit_forward(executor, a, input, weight, bias, output);
-      }
+      ConvAlgorithms<T, X>::forward(executor, a, input, weight, bias, output);
     });
   }
 };
@@ -107,13 +64,8 @@ struct Conv2dInputOp : ConvBase {
 
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<ConvAttrs>(call);
-    return for_dtype(call, [&](auto tag) -> std::int64_t {
-      using T = decltype(tag);
-      if (is_direct(a)) return DirectSums<T, true, X>::workspace(a, threads);
-      if (is_winograd(a)) return winograd_workspace<T, X>(a, true, threads);
-      if (is_columns(a)) return columns_input_workspace<T>(a, threads);
-      return implicit_input_workspace<T, X>(a, threads);
-    });
+    return for_dtype(
+        call, [&](auto tag) -> std::int64_t { return ConvAlgorithms<decltype(tag), X>::input_workspace(a, threads); });
   }
 
   static void run(X& executor, const OpCall& call) {
@@ -123,15 +75,7 @@ struct Conv2dInputOp : ConvBase {
       const auto* weight = static_cast<const T*>(call.inputs[0].data);
       const auto* gradient = static_cast<const T*>(call.inputs[1].data);
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (is_winograd(a)) {
-        if (a.batch > 0) winograd_convolution<T>(executor, a, true, gradient, weight, nullptr, output);
-      } else if (is_direct(a)) {
-        DirectSums<T, true, X>(executor, a, gradient, weight, nullptr, output).run();
-      } else if (is_columns(a)) {
-        columns_input(executor, a, weight, gradient, output);
-      } else {
-        implicit_input(executor, a, weight, gradient, output);
-      }
+      ConvAlgorithms<T, X>::input(executor, a, weight, gradient, output);
     });
   }
 };
@@ -150,17 +94,10 @@ struct Conv2dWeightOp : ConvBase {
     return needs_of<Conv2dWeightOp>(call, threads, needs);
   }
 
-  // Where there are no pixels, there are no tiles.
-  static bool is_tiled(const ConvAttrs& a) { return is_winograd(a) && a.batch * a.output.h * a.output.w > 0; }
-
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<ConvAttrs>(call);
-    return for_dtype(call, [&](auto tag) -> std::int64_t {
-      using T = decltype(tag);
-      if (is_direct(a)) return DirectWeight<T, X>::workspace(a, threads);
-      if (is_tiled(a)) return winograd_weight_workspace<T, X>(a, threads);
-      return is_columns(a) ? columns_weight_workspace<T>(a, threads) : implicit_weight_workspace<T, X>(a, threads);
-    });
+    return for_dtype(
+        call, [&](auto tag) -> std::int64_t { return ConvAlgorithms<decltype(tag), X>::weight_workspace(a, threads); });
   }
 
   static void run(X& executor, const OpCall& call) {
@@ -170,15 +107,7 @@ struct Conv2dWeightOp : ConvBase {
       const auto* input = static_cast<const T*>(call.inputs[0].data);
       const auto* gradient = static_cast<const T*>(call.inputs[1].data);
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (is_direct(a)) {
-        DirectWeight<T, X>(executor, a, input, gradient, output).run();
-      } else if (is_tiled(a)) {
-        winograd_weight(executor, a, input, gradient, output);
-      } else if (is_columns(a) && a.batch > 0) {
-        columns_weight(executor, a, input, gradient, output);
-      } else {
-        implicit_weight(executor, a, input, gradient, output);
-      }
+      ConvAlgorithms<T, X>::weight(executor, a, input, gradient, output);
     });
   }
 };

@@ -1,8 +1,7 @@
 // Schema, guard and cost that the ops of the convolution family share.
 #pragma once
 
-#include "conv_direct.h"
-#include "conv_winograd.h"
+#include "conv_algorithms.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -37,6 +36,7 @@ struct ConvBase {
   static const char* check_tensors(const OpCall& call, const View& input, const View& weight, const View& output) {
     const auto& a = attrs_of<ConvAttrs>(call);
     if (const char* wrong = check_window(a)) return wrong;
+    if (const char* why = conv_refused(a)) return why;
     if (!is_float(input.dtype) || weight.dtype != input.dtype || output.dtype != input.dtype) {
       return "tensors must all be float32 or all float64";
     }
@@ -62,6 +62,7 @@ struct ConvBase {
   static const char* check_sizes(const OpCall& call) {
     const auto& a = attrs_of<ConvAttrs>(call);
     if (const char* wrong = check_window(a)) return wrong;
+    if (const char* why = conv_refused(a)) return why;
     if (!is_float(call.outputs[0].dtype)) return "the element type must be float32 or float64";
     const std::int64_t sizes[3][4] = {{a.batch, a.channels, a.height, a.width},
                                       {a.filters, a.channels / a.groups, a.kernel.h, a.kernel.w},

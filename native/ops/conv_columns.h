@@ -4,6 +4,7 @@
 
 #include "conv_shape.h"
 #include "im2col.h"
+#include "matrix_operand.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 

@@ -1,9 +1,25 @@
 // A convolution's attributes and what they mean in memory, for both layouts and all algorithms.
 #pragma once
 
-#include "conv_operands.h"
+#include "gemm_problem.h"
+#include "window.h"
 
 namespace receptive::RECEPTIVE_TARGET {
+
+// A tensor of activations as seen by one item.
+template <class T>
+struct Planes {
+  const T* base;
+  std::int64_t groups;
+  std::int64_t image_stride;
+  std::int64_t group_stride;
+  std::int64_t channel_stride;
+  std::int64_t pixel_stride;
+
+  RECEPTIVE_FN const T* item(std::int64_t item) const {
+    return base + item / groups * image_stride + item % groups * group_stride;
+  }
+};
 
 struct ConvAttrs {
   std::int64_t batch;
@@ -38,13 +54,13 @@ enum class ConvAlgorithm : std::int64_t { implicit, im2col, winograd2, winograd4
 inline constexpr std::int64_t kConvAlgorithms = 5;
 
 // The third axis of a convolution over planes.
-inline constexpr Axis kFlat{1, 1, 1, 1, 0, 0, 1};
+RECEPTIVE_FN Axis flat_axis() { return {1, 1, 1, 1, 0, 0, 1}; }
 
 // What the attributes mean in memory, for one layout. A convolution over volumes [C, D, H, W] is one over planes,
 // summed over the taps along z: its channels are D planes apart, all of them NCHW.
 struct ConvShape {
   Axis z, y, x;
-  bool volume;  // there is a z, else it is kFlat
+  bool volume;  // there is a z, else it is flat_axis()
   std::int64_t images, groups;
   std::int64_t channels, filters;  // of one group
   std::int64_t taps;               // R * S
@@ -54,7 +70,7 @@ struct ConvShape {
   std::int64_t in_channel_stride, in_pixel_stride, out_channel_stride, out_pixel_stride;
 
   RECEPTIVE_COLD explicit ConvShape(const ConvAttrs& a, const Axis* depth = nullptr)
-      : z(depth == nullptr ? kFlat : *depth),
+      : z(depth == nullptr ? flat_axis() : *depth),
         y{a.height, a.output.h, a.kernel.h, a.stride.h, a.padding[0], a.padding[1], a.dilation.h},
         x{a.width, a.output.w, a.kernel.w, a.stride.w, a.padding[2], a.padding[3], a.dilation.w},
         volume(depth != nullptr),
@@ -112,7 +128,38 @@ RECEPTIVE_FN bool is_direct(const ConvAttrs& a) {
   return static_cast<ConvAlgorithm>(a.algorithm) == ConvAlgorithm::direct;
 }
 
-RECEPTIVE_FN std::int64_t saturating_product(std::int64_t a, std::int64_t b) {
+RECEPTIVE_FN bool fits_winograd(const ConvAttrs& a) {
+  return a.kernel.h == 3 && a.kernel.w == 3 && a.stride.h == 1 && a.stride.w == 1 && a.dilation.h == 1 &&
+         a.dilation.w == 1 && !a.nhwc;
+}
+
+inline constexpr std::int64_t kDirectChannels = 8;  // of a group
+inline constexpr std::int64_t kDirectReach = 128;   // rows and columns from a window's first tap to its last, strides
+
+RECEPTIVE_FN bool fits_direct(const ConvAttrs& a) {
+  const auto near = [](std::int64_t kernel, std::int64_t dilation, std::int64_t stride) {
+    return kernel <= kDirectReach && (kernel - 1) * dilation < kDirectReach && stride <= kDirectReach;
+  };
+  return !a.nhwc && a.channels <= kDirectChannels * a.groups && near(a.kernel.h, a.dilation.h, a.stride.h) &&
+         near(a.kernel.w, a.dilation.w, a.stride.w);
+}
+
+// Weights whose packed form takes more are packed at each call.
+inline constexpr std::int64_t kMostPackedBytes = std::int64_t{64} << 20;
+
+// The key of weights in packed form. `taps`: the classes that they are in, if any.
+RECEPTIVE_HOST_FN PackKey pack_key(const OpCall& call, const ConvAttrs& a, bool back, std::int32_t weight,
+                                   std::uint64_t taps) {
+  const auto word = [](std::int64_t high, std::int64_t low) {
+    return static_cast<std::uint64_t>(high) << 32 | static_cast<std::uint64_t>(low);
+  };
+  return PackKey{
+      {word(a.algorithm * 4 + (back ? 2 : 0) + (a.nhwc ? 1 : 0), static_cast<std::int64_t>(call.outputs[0].dtype)),
+       word(a.filters, a.channels), word(a.kernel.h, a.kernel.w), taps << 32 | static_cast<std::uint64_t>(a.groups),
+       reinterpret_cast<std::uint64_t>(call.inputs[weight].data)}};
+}
+
+RECEPTIVE_HOST_FN std::int64_t saturating_product(std::int64_t a, std::int64_t b) {
   std::int64_t product = 0;
   return __builtin_mul_overflow(a, b, &product) ? INT64_MAX / 64 : product;
 }

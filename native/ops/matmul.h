@@ -16,24 +16,6 @@ struct MatmulAttrs {
   bool transposeA, transposeB;
 };
 
-// A matrix of a batch whose items are found through strides.
-template <class T>
-struct BatchOperand {
-  MatrixOperand<T> matrix;  // of item 0
-  std::int64_t rank;
-  const std::int64_t* batch;
-  const std::int64_t* strides;
-
-  void pack(std::int64_t item, std::int64_t k0, std::int64_t kc, std::int64_t j0, int count, int width, T* dst) const {
-    MatrixOperand<T> at = matrix;
-    for (std::int64_t d = rank - 1; d >= 0; --d) {
-      at.base += item % batch[d] * strides[d];
-      item /= batch[d];
-    }
-    at.pack(0, k0, kc, j0, count, width, dst);
-  }
-};
-
 template <class X>
 struct MatmulOp {
   using Attrs = MatmulAttrs;
@@ -175,9 +157,7 @@ struct LinearOp {
       const MatrixOperand<T> weight{static_cast<const T*>(call.inputs[1].data), 1, 0, 0, 1, a.in};
       const auto* bias = call.inputCount == 3 ? static_cast<const T*>(call.inputs[2].data) : nullptr;
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (FewRows<T>::takes(a.rows, a.out, a.in)) {
-        return FewRows<T>{input.base, weight.base, bias, output, a.rows, a.out, a.in}.multiply(executor);
-      }
+      if (multiply_few_rows(executor, input.base, weight.base, bias, output, a.rows, a.out, a.in)) return;
       gemm(executor,
            GemmProblem<T>{a.rows,
                           a.out,

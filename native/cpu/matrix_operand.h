@@ -63,4 +63,22 @@ struct MatrixOperand {
   }
 };
 
+// A matrix of a batch whose items are found through strides.
+template <class T>
+struct BatchOperand {
+  MatrixOperand<T> matrix;  // of item 0
+  std::int64_t rank;
+  const std::int64_t* batch;
+  const std::int64_t* strides;
+
+  void pack(std::int64_t item, std::int64_t k0, std::int64_t kc, std::int64_t j0, int count, int width, T* dst) const {
+    MatrixOperand<T> at = matrix;
+    for (std::int64_t d = rank - 1; d >= 0; --d) {
+      at.base += item % batch[d] * strides[d];
+      item /= batch[d];
+    }
+    at.pack(0, k0, kc, j0, count, width, dst);
+  }
+};
+
 }  // namespace receptive::RECEPTIVE_TARGET

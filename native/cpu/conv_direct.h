@@ -8,23 +8,12 @@
 // One task is a band and some filters: no bit depends on how they are cut.
 #pragma once
 
-#include "conv_shape.h"
+#include "../ops/conv_shape.h"
 #include "plane_band.h"
 #include "tap_sums.h"
 #include "weave.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-inline constexpr std::int64_t kDirectChannels = 8;  // of a group
-inline constexpr std::int64_t kDirectReach = 128;   // rows and columns from a window's first tap to its last, strides
-
-RECEPTIVE_FN bool fits_direct(const ConvAttrs& a) {
-  const auto near = [](std::int64_t kernel, std::int64_t dilation, std::int64_t stride) {
-    return kernel <= kDirectReach && (kernel - 1) * dilation < kDirectReach && stride <= kDirectReach;
-  };
-  return !a.nhwc && a.channels <= kDirectChannels * a.groups && near(a.kernel.h, a.dilation.h, a.stride.h) &&
-         near(a.kernel.w, a.dilation.w, a.stride.w);
-}
 
 // The stride of a 3x3 kernel without dilation, where it is 1 or 2 both ways; else 0.
 RECEPTIVE_FN int dense3x3(const ConvAttrs& a) {

@@ -16,7 +16,7 @@
 // the problem alone.
 #pragma once
 
-#include "conv_shape.h"
+#include "../ops/conv_shape.h"
 #include "line_products.h"
 #include "transpose.h"
 

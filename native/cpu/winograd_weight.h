@@ -13,7 +13,7 @@
 // by the square of G's denominator comes last.
 #pragma once
 
-#include "conv_shape.h"
+#include "../ops/conv_shape.h"
 #include "transpose.h"
 #include "winograd_transform.h"
 

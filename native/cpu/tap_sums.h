@@ -5,7 +5,7 @@
 // results are put together, each is the sum of its taps in the order of the list.
 #pragma once
 
-#include "clamp.h"
+#include "../ops/clamp.h"
 #include "executor.h"
 
 namespace receptive::RECEPTIVE_TARGET {

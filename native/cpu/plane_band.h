@@ -4,7 +4,7 @@
 // formed, unless one output's window is larger than that.
 #pragma once
 
-#include "window.h"
+#include "../ops/window.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 

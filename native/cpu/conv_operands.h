@@ -5,25 +5,10 @@
 // always [filters, channels / groups, R, S]. Items are numbered image * groups + group.
 #pragma once
 
+#include "../ops/conv_shape.h"
 #include "matrix_operand.h"
-#include "window.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-// A tensor of activations as seen by one item.
-template <class T>
-struct Planes {
-  const T* base;
-  std::int64_t groups;
-  std::int64_t image_stride;
-  std::int64_t group_stride;
-  std::int64_t channel_stride;
-  std::int64_t pixel_stride;
-
-  RECEPTIVE_FN const T* item(std::int64_t item) const {
-    return base + item / groups * image_stride + item % groups * group_stride;
-  }
-};
 
 // NCHW. Element (k, j): forward (kSpread false) the input under tap (c, r, s) of output pixel j; backward (true) the
 // gradient of the output whose tap (k, r, s) reads input pixel j, or 0.

@@ -10,7 +10,6 @@ namespace receptive::RECEPTIVE_TARGET {
 
 // The weights are packed whole where that is not too much to keep: as the product's rows in NCHW, as its columns in
 // NHWC.
-inline constexpr std::int64_t kMostPackedBytes = std::int64_t{64} << 20;
 template <class T, class X>
 std::int64_t packed_weights_bytes(const ConvAttrs& a, bool back) {
   if (a.nhwc) return PixelProduct<T, X>::packed_bytes(a, back);

@@ -1,16 +1,11 @@
 // The `winograd` convolution as steps of the convolution's ops: what the problem looks like to winograd.h.
 #pragma once
 
-#include "conv_shape.h"
+#include "../ops/conv_shape.h"
 #include "winograd.h"
 #include "winograd_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-RECEPTIVE_FN bool fits_winograd(const ConvAttrs& a) {
-  return a.kernel.h == 3 && a.kernel.w == 3 && a.stride.h == 1 && a.stride.w == 1 && a.dilation.h == 1 &&
-         a.dilation.w == 1 && !a.nhwc;
-}
 
 // `back`: the gradient by input, a convolution of the gradient with flipped filters, whose channels are the filters.
 template <class T>
