@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "../core/target.h"
+#include "launch.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -16,7 +16,7 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* at) {
 // kBytes: 4, 8 or 16, and both sides are aligned to them.
 template <int kBytes>
 __device__ __forceinline__ void copy_async(std::uint32_t to, const void* from) {
-#if __CUDA_ARCH__ >= 800
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   if constexpr (kBytes == 16) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from));
   } else {
@@ -36,7 +36,7 @@ __device__ __forceinline__ void copy_async(std::uint32_t to, const void* from) {
 // Zeros where it is not `inside`; `from` is then not read.
 template <int kBytes>
 __device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, bool inside) {
-#if __CUDA_ARCH__ >= 800
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   const int bytes = inside ? kBytes : 0;
   if constexpr (kBytes == 16) {
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes));
@@ -58,7 +58,7 @@ __device__ __forceinline__ void copy_async(std::uint32_t to, const void* from, b
 
 // Waits for the calling thread's copies; what other threads copied is there after a barrier.
 __device__ __forceinline__ void wait_for_copies() {
-#if __CUDA_ARCH__ >= 800
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   asm volatile("cp.async.wait_all;" ::: "memory");
 #endif
 }

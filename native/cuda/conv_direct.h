@@ -189,8 +189,8 @@ void direct_weight(const X& executor, const ConvAttrs& a, const T* input, const 
   const std::int64_t weights = s.groups * s.filters * s.products();
   if (weights == 0) return;
   const auto blocks = static_cast<unsigned>(min_of(weights, 0x7fffffff));
-  direct_weight_kernel<T>
-      <<<blocks, kWeightThreads, 0, executor.stream()>>>(s, s.input(input), s.output(gradient), output);
+  launch(direct_weight_kernel<T>, blocks, kWeightThreads, 0, executor.stream(), s, s.input(input), s.output(gradient),
+         output);
 }
 
 }  // namespace receptive::RECEPTIVE_TARGET

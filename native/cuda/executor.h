@@ -122,8 +122,6 @@ class Executor {
   cudaStream_t stream() const { return cuda().stream; }
   int multiprocessors() const { return cuda().multiprocessors; }
 
-  cudaStream_t stream() const { return cuda().stream; }
-
   FaultLog faults() const { return FaultLog{cuda().fault}; }
 
   bool writes_around(const void*, std::int64_t) const { return false; }

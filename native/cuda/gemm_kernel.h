@@ -264,7 +264,7 @@ void launch_gemm(const X& executor, const Problem& problem, std::int64_t items, 
   const std::int64_t tiles = grid.row_tiles * ((grid.columns + Tile::kColumns - 1) / Tile::kColumns);
   for (std::int64_t left = items * grid.splits; left > 0; left -= kMostItems, grid.first += kMostItems) {
     const dim3 blocks(static_cast<unsigned>(tiles), static_cast<unsigned>(left < kMostItems ? left : kMostItems));
-    gemm_kernel<Tile><<<blocks, Tile::kThreads, 0, executor.stream()>>>(problem, grid);
+    launch(gemm_kernel<Tile, Problem>, blocks, Tile::kThreads, 0, executor.stream(), problem, grid);
   }
 }
 

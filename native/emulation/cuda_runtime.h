@@ -16,6 +16,8 @@
 #define __constant__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(bytes) __attribute__((aligned(bytes)))
 #define __restrict__
 // Blocks of one thread follow each other, so they may share what is theirs.
 #define __shared__ static thread_local
@@ -32,6 +34,12 @@ struct dim3 {
 };
 struct alignas(8) int2 {
   int x, y;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
 };
 struct alignas(16) float4 {
   float x, y, z, w;
