@@ -279,6 +279,15 @@ int lane_of_warp() {
 
 }  // namespace receptive::emulation
 
+std::size_t __cvta_generic_to_shared(const void* at) {
+  return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(at) -
+                                    reinterpret_cast<std::uintptr_t>(&threadIdx));
+}
+void* __cvta_shared_to_generic(std::size_t at) {
+  const auto distance = static_cast<std::uintptr_t>(static_cast<std::int32_t>(at));
+  return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&threadIdx) + distance);
+}
+
 unsigned __ballot_sync(unsigned mask, int predicate) {
   using namespace receptive::emulation;
   unsigned result = 0;

@@ -68,12 +68,8 @@ inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask,
 inline int __all_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) == mask; }
 
 // Addresses of shared memory are 32 bits wide on a GPU: here the distance from one of them.
-inline std::size_t __cvta_generic_to_shared(const void* at) {
-  return static_cast<std::uint32_t>(static_cast<const char*>(at) - reinterpret_cast<const char*>(&threadIdx));
-}
-inline void* __cvta_shared_to_generic(std::size_t at) {
-  return reinterpret_cast<char*>(&threadIdx) + static_cast<std::int32_t>(at);
-}
+std::size_t __cvta_generic_to_shared(const void* at);
+void* __cvta_shared_to_generic(std::size_t at);
 inline unsigned __umulhi(unsigned a, unsigned b) { return static_cast<unsigned>(std::uint64_t{a} * b >> 32); }
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
