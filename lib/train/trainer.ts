@@ -112,8 +112,8 @@ export class Trainer {
   /**
    * Trains what is left of the epochs.
    *
-   * @throws DivergedError when the loss is not finite, in all processes of the team; what data set, model and files fail with. The last state that was saved
-   *   is whole then.
+   * @throws DivergedError when the loss is not finite, in all processes of the team; what data set, model and files fail
+   *   with. The last state that was saved is whole then.
    */
   async run(): Promise<TrainerEnd> {
     const { epochs } = this.#options;

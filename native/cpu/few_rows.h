@@ -1,5 +1,5 @@
-// multiply_few_rows(): C = A * B^T + bias for so few rows of A that reading B once is what takes the time: the dense
-// layer of one image. Returns whether it is for the problem, else gemm() is.
+// FewRows: C = A * B^T + bias for so few rows of A that reading B once is what takes the time: the dense layer of one
+// image. It needs no workspace.
 //
 // Rows of B lie along the steps, but a sum's lanes are columns of C: tiles of N x N elements of B are turned in
 // registers and multiplied at once, with no buffer between. Eight rows of B are read at a time, or those of one tile:

@@ -5,6 +5,11 @@
 
 namespace receptive::RECEPTIVE_TARGET {
 
+template <class T>
+struct FewRows {
+  RECEPTIVE_HOST_FN static bool takes(std::int64_t, std::int64_t, std::int64_t) { return false; }
+};
+
 // Returns whether it has computed C = A * B^T + bias, see cpu/few_rows.h.
 template <class T, class X>
 bool multiply_few_rows(const X&, const T*, const T*, const T*, T*, std::int64_t, std::int64_t, std::int64_t) {

@@ -144,7 +144,10 @@ struct LinearOp {
     const auto& a = attrs_of<LinearAttrs>(call);
     std::int64_t bytes = 0;
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
-      bytes = gemm_workspace<decltype(tag)>(a.rows, a.out, a.in, 1, 1, threads, false, true);
+      using T = decltype(tag);
+      if (!FewRows<T>::takes(a.rows, a.out, a.in)) {
+        bytes = gemm_workspace<T>(a.rows, a.out, a.in, 1, 1, threads, false, true);
+      }
     });
     return bytes;
   }
