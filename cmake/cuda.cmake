@@ -8,12 +8,53 @@ set(RECEPTIVE_CUDA_OBJECTS "")
 # Families whose bodies run on a GPU so far. Ops of the others are refused there (UnsupportedError).
 set(RECEPTIVE_CUDA_FAMILIES matmul conv2d pool unary activation binary where cast copy creation random dropout one_hot optim reduce softmax loss batch_norm layer_norm local_response_norm gather topk)
 
+# Whether nvcc is there and compiles and links C++20 with this host compiler; else RECEPTIVE_NO_CUDA_REASON says why not.
+function(find_cuda_compiler)
+  if(CMAKE_CUDA_COMPILER)
+    set(nvcc "${CMAKE_CUDA_COMPILER}")
+  elseif(DEFINED ENV{CUDACXX})
+    set(nvcc "$ENV{CUDACXX}")
+  else()
+    find_program(RECEPTIVE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES bin)
+    mark_as_advanced(RECEPTIVE_NVCC)
+    set(nvcc "${RECEPTIVE_NVCC}")
+  endif()
+  if(NOT nvcc)
+    set(RECEPTIVE_NO_CUDA_REASON "no CUDA compiler (nvcc) was found" PARENT_SCOPE)
+    return()
+  endif()
+  set(probe "${CMAKE_CURRENT_BINARY_DIR}/cuda_probe")
+  file(WRITE "${probe}.cu" "#include <concepts>
+#include <cuda_runtime.h>
+template <std::integral T> __global__ void kernel(T* out) { *out = T{1}; }
+int main() { kernel<int><<<1, 1>>>(nullptr); return cudaGetLastError() == cudaSuccess ? 0 : 1; }
+")
+  execute_process(
+    COMMAND "${nvcc}" -std=c++20 -ccbin "${CMAKE_CXX_COMPILER}" -cudart static -o "${probe}" "${probe}.cu"
+    RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    # Its first line that names an error; the definition of a macro takes it.
+    string(REGEX MATCH "[^\n]*([Ee]rror|fatal)[^\n]*" line "${output}")
+    string(REGEX REPLACE "[^A-Za-z0-9 .,:;()#_+/=<>-]" "'" line "${line}")
+    set(RECEPTIVE_NO_CUDA_REASON "nvcc does not work with the host compiler: ${line}" PARENT_SCOPE)
+    return()
+  endif()
+  set(CMAKE_CUDA_COMPILER "${nvcc}" CACHE FILEPATH "CUDA compiler")
+  set(CMAKE_CUDA_HOST_COMPILER "${CMAKE_CXX_COMPILER}" CACHE FILEPATH "Host compiler of nvcc")
+  set(RECEPTIVE_HAS_CUDA TRUE PARENT_SCOPE)
+endfunction()
+
 set(RECEPTIVE_HAS_CUDA FALSE)
 if(RECEPTIVE_CUDA STREQUAL "OFF")
   set(RECEPTIVE_NO_CUDA_REASON "configured with RECEPTIVE_CUDA=OFF")
 elseif(RECEPTIVE_CUDA STREQUAL "AUTO")
-  # Until the backend has all ops it is built on request only.
-  set(RECEPTIVE_NO_CUDA_REASON "the CUDA backend is not complete yet, -DRECEPTIVE_CUDA=ON builds what there is")
+  if(CMAKE_CROSSCOMPILING)
+    set(RECEPTIVE_NO_CUDA_REASON "compiled for another processor than the compiling one's; RECEPTIVE_CUDA=ON asks for CUDA")
+  elseif(RECEPTIVE_SANITIZE)
+    set(RECEPTIVE_NO_CUDA_REASON "compiled with sanitizers; RECEPTIVE_CUDA=ON asks for CUDA")
+  else()
+    find_cuda_compiler()
+  endif()
 elseif(NOT RECEPTIVE_CUDA MATCHES "^(ON|EMULATED)$")
   message(FATAL_ERROR "RECEPTIVE_CUDA is '${RECEPTIVE_CUDA}'; allowed: AUTO, ON, OFF, EMULATED")
 else()
@@ -21,7 +62,7 @@ else()
 endif()
 
 if(NOT RECEPTIVE_HAS_CUDA)
-  message(STATUS "CUDA: ${RECEPTIVE_NO_CUDA_REASON}")
+  message(STATUS "CUDA: off, ${RECEPTIVE_NO_CUDA_REASON}")
   return()
 endif()
 
@@ -35,7 +76,9 @@ if(NOT RECEPTIVE_CUDART MATCHES "^(static|shared)$")
   message(FATAL_ERROR "RECEPTIVE_CUDART is '${RECEPTIVE_CUDART}'; allowed: static, shared")
 endif()
 set(CMAKE_CUDA_ARCHITECTURES "${RECEPTIVE_CUDA_ARCHITECTURES}")
+set(CMAKE_CUDA_RUNTIME_LIBRARY None)  # which one is linked is said once, in CMakeLists.txt
 enable_language(CUDA)
+message(STATUS "CUDA: on, ${CMAKE_CUDA_COMPILER} for ${RECEPTIVE_CUDA_ARCHITECTURES}")
 # CMake 3.25 does not know the flag yet.
 if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)

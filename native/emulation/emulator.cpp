@@ -44,6 +44,7 @@ struct Fiber {
 struct Warp {
   std::uint64_t values[2][kLanes];
   unsigned epoch[kLanes];  // exchanges that the lane has begun
+  unsigned waiting;        // the lanes that wait at one, while complete() looks
 };
 
 class Block {
@@ -52,7 +53,7 @@ class Block {
   bool run(dim3 block, std::size_t sharedBytes, Call call);
 
   void wait(Fiber::Wait wait, unsigned mask);
-  std::uint64_t exchange(unsigned mask, std::uint64_t bits, int from);
+  const std::uint64_t* exchange(unsigned mask, std::uint64_t bits);
   std::byte* shared() { return shared_.data(); }
 
   std::string reason;
@@ -154,14 +155,14 @@ void Block::wait(Fiber::Wait wait, unsigned mask) {
   leave();
 }
 
-std::uint64_t Block::exchange(unsigned mask, std::uint64_t bits, int from) {
+const std::uint64_t* Block::exchange(unsigned mask, std::uint64_t bits) {
   const unsigned thread = current_->thread, lane = thread % kLanes;
   Warp& warp = warps_[thread / kLanes];
   // Two turns of values: nobody begins the next exchange but one before all have read this one.
   const unsigned turn = warp.epoch[lane]++ % 2;
   warp.values[turn][lane] = bits;
   wait(Fiber::Wait::warp, mask);
-  return warp.values[turn][static_cast<unsigned>(from) % kLanes];
+  return warp.values[turn];
 }
 
 // Whether some of those who wait may go on; they are then in ready_.
@@ -174,20 +175,17 @@ bool Block::complete() {
     }
     return true;
   }
-  for (std::size_t w = 0; w < warps_.size(); ++w) {
-    unsigned waiting = 0, mask = 0;
-    for (const auto& fiber : fibers_) {
-      if (fiber->idle || fiber->wait != Fiber::Wait::warp || fiber->thread / kLanes != w) continue;
-      waiting |= 1u << fiber->thread % kLanes;
-      mask |= fiber->mask;
-    }
-    // Groups of lanes may be at exchanges of their own: a mask is complete when all of its lanes wait with it.
-    for (const auto& fiber : fibers_) {
-      if (fiber->idle || fiber->wait != Fiber::Wait::warp || fiber->thread / kLanes != w) continue;
-      const auto size = static_cast<unsigned>(order_.size() - w * kLanes);
-      const unsigned lanes = size >= kLanes ? ~0u : (1u << size) - 1;
-      if ((fiber->mask & lanes & ~waiting) == 0) ready_.push_back(fiber.get());
-    }
+  const auto exchanges = [](const Fiber& fiber) { return !fiber.idle && fiber.wait == Fiber::Wait::warp; };
+  for (Warp& warp : warps_) warp.waiting = 0;
+  for (const auto& fiber : fibers_) {
+    if (exchanges(*fiber)) warps_[fiber->thread / kLanes].waiting |= 1u << fiber->thread % kLanes;
+  }
+  // Groups of lanes may be at exchanges of their own: a mask is complete when all of its lanes wait with it.
+  for (const auto& fiber : fibers_) {
+    if (!exchanges(*fiber)) continue;
+    const std::size_t warp = fiber->thread / kLanes, size = order_.size() - warp * kLanes;
+    const unsigned lanes = size >= kLanes ? ~0u : (1u << size) - 1;
+    if ((fiber->mask & lanes & ~warps_[warp].waiting) == 0) ready_.push_back(fiber.get());
   }
   if (!ready_.empty()) return true;
   fail(ended_ > 0 && atBarrier > 0
@@ -272,7 +270,7 @@ void launch(dim3 grid, dim3 block, std::size_t sharedBytes, Call call) {
 
 std::byte* shared_memory() { return running->shared(); }
 void block_barrier() { running->wait(Fiber::Wait::block, 0); }
-std::uint64_t exchange(unsigned mask, std::uint64_t bits, int from) { return running->exchange(mask, bits, from); }
+const std::uint64_t* exchange(unsigned mask, std::uint64_t bits) { return running->exchange(mask, bits); }
 int lane_of_warp() {
   return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % kLanes);
 }
@@ -290,9 +288,10 @@ void* __cvta_shared_to_generic(std::size_t at) {
 
 unsigned __ballot_sync(unsigned mask, int predicate) {
   using namespace receptive::emulation;
+  const std::uint64_t* const said = exchange(mask, static_cast<std::uint64_t>(predicate != 0));
   unsigned result = 0;
-  for (int lane = 0; lane < 32; ++lane) {
-    if ((mask >> lane & 1u) != 0 && from_lane(mask, predicate, lane) != 0) result |= 1u << lane;
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    if ((mask >> lane & 1u) != 0 && said[lane] != 0) result |= 1u << lane;
   }
   return result;
 }

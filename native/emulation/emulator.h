@@ -23,8 +23,9 @@ void launch(dim3 grid, dim3 block, std::size_t sharedBytes, Call call);
 std::byte* shared_memory();
 
 void block_barrier();
-// Lane `from` of the calling thread's warp of its lanes in `mask`: the 8 bytes that it brought. Waits for all of them.
-std::uint64_t exchange(unsigned mask, std::uint64_t bits, int from);
+// Waits for the lanes of the calling thread's warp that are in `mask`: the 8 bytes that each lane has brought, valid
+// until the thread's next exchange.
+const std::uint64_t* exchange(unsigned mask, std::uint64_t bits);
 int lane_of_warp();
 
 template <class T>
@@ -32,7 +33,7 @@ T from_lane(unsigned mask, T value, int from) {
   static_assert(sizeof(T) <= sizeof(std::uint64_t));
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof(T));
-  bits = exchange(mask, bits, from);
+  bits = exchange(mask, bits)[from % 32];
   std::memcpy(&value, &bits, sizeof(T));
   return value;
 }
@@ -40,7 +41,7 @@ T from_lane(unsigned mask, T value, int from) {
 }  // namespace receptive::emulation
 
 inline void __syncthreads() { receptive::emulation::block_barrier(); }
-inline void __syncwarp(unsigned mask = 0xffffffffu) { receptive::emulation::exchange(mask, 0, 0); }
+inline void __syncwarp(unsigned mask = 0xffffffffu) { receptive::emulation::exchange(mask, 0); }
 
 // The lane that CUDA reads from: within sections of `width` lanes, the own one where that would leave the section.
 template <class T>
