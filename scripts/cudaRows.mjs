@@ -8,6 +8,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findCompiler, noCompiler } from './cudaToolkit.mjs';
+import { kernelsIn, shortName } from './ptxasReport.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'build', 'cuda-rows');
@@ -22,26 +23,8 @@ function run(command, args, options = {}) {
   return { stdout, stderr };
 }
 
-/** Short names: `Im2ColBody<float, 1>` of the kernel's full one. */
-function bodyName(demangled) {
-  return demangled.replace(/\w+::/g, '').match(/_kernel<(.*?>) ?>\(/)?.[1] ?? demangled;
-}
-
-/** ptxas's report as `{ name, registers, stack, spillStores, spillLoads }` for each kernel. */
-function parseReport(text) {
-  const kernels = [];
-  for (const line of text.split('\n')) {
-    const entry = line.match(/Compiling entry function '(.*)' for/);
-    const memory = line.match(/(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/);
-    const used = line.match(/Used (\d+) registers/);
-    const kernel = kernels.at(-1);
-    if (entry) kernels.push({ name: bodyName(entry[1]) });
-    else if (memory && kernel?.stack === undefined) {
-      Object.assign(kernel, { stack: +memory[1], spillStores: +memory[2], spillLoads: +memory[3] });
-    } else if (used && kernel) kernel.registers = +used[1];
-  }
-  return kernels;
-}
+/** `Im2ColBody<float, 1>` of a kernel's full name. */
+const bodyName = (name) => shortName(name).match(/_kernel<(.*)>$/)?.[1] ?? shortName(name);
 
 const architecture = process.argv[2] ?? 'sm_90';
 if (!/^sm_\d+a?$/.test(architecture)) {
@@ -64,10 +47,9 @@ const { stdout, stderr } = run(compiler, [
   ...['-diag-suppress', '1675', '-Werror', 'all-warnings', '-Xcompiler', '-Wall,-Wextra,-Werror', '-Xptxas', '-v'],
   ...['-o', program, 'test/tools/cuda/rows_bodies.cu'],
 ]);
-const report = run('c++filt', [], { input: stdout + stderr }).stdout;
-const kernels = parseReport(report);
+const kernels = kernelsIn(stdout + stderr).map((kernel) => ({ ...kernel, name: bodyName(kernel.name) }));
 if (kernels.length === 0) {
-  console.error(`cudaRows: ptxas named no kernel\n${report}`);
+  console.error(`cudaRows: ptxas named no kernel\n${stdout}${stderr}`);
   process.exit(1);
 }
 console.log(`${architecture}: registers, bytes of stack, bytes of spill stores and loads`);

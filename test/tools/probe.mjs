@@ -70,7 +70,7 @@ function differences(what, listed, exported) {
 export function probe() {
   const ops = families.flatMap((family) => family.ops);
   const gradients = ops.flatMap((op) => Object.entries(op.gradients ?? {}));
-  const here = receptive.devices().filter((device) => device.available && devices.includes(device.id));
+  const here = receptive.devices().filter((device) => device.available && devices.includes(device.kind));
   return [
     ...differences('function', [...ops.map(({ name }) => name), ...notOps], functionsOf(receptive)),
     ...differences(

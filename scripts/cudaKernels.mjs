@@ -1,0 +1,78 @@
+// Registers, shared memory, spills and theoretical occupancy of the CUDA kernels, from the log of a build with
+// CUDAFLAGS='-Xptxas -v'. Fails on a kernel that spills registers.
+//
+//   node scripts/cudaKernels.mjs build.log              a summary, and the kernels that spill
+//   node scripts/cudaKernels.mjs build.log --table      the table of native/cuda/KERNELS.md
+import { readFileSync } from 'node:fs';
+import { kernelsIn, shortName } from './ptxasReport.mjs';
+
+// Of a multiprocessor: registers, bytes of shared memory for all blocks, threads, blocks (CUDA C++ Programming Guide, "Technical
+// Specifications per Compute Capability"). A block's shared memory counts 1 KiB more from 8.0 on.
+const limits = {
+  75: { registers: 65536, shared: 65536, threads: 1024, blocks: 16 },
+  80: { registers: 65536, shared: 167936, threads: 2048, blocks: 32 },
+  86: { registers: 65536, shared: 102400, threads: 1536, blocks: 16 },
+  89: { registers: 65536, shared: 102400, threads: 1536, blocks: 24 },
+  90: { registers: 65536, shared: 233472, threads: 2048, blocks: 32 },
+  100: { registers: 65536, shared: 233472, threads: 2048, blocks: 32 },
+  120: { registers: 65536, shared: 102400, threads: 1536, blocks: 24 },
+};
+
+/** Threads of a block, as the kernel's launch bounds have them: a product's follow from its tile. */
+function threadsOf(name) {
+  const tile = name.match(/\bTile<\w+, \d+, \d+, (\d+), (\d+), \d+>/);
+  return tile ? 32 * tile[1] * tile[2] : 256;
+}
+
+/** The part of a multiprocessor's threads that can be resident at once. */
+function occupancy({ name, architecture, registers, shared }) {
+  const number = Number(architecture.match(/\d+/)[0]);
+  const of = limits[number];
+  if (of === undefined) return undefined;
+  const threads = threadsOf(name);
+  const warpRegisters = Math.ceil((registers * 32) / 256) * 256; // handed out in pieces
+  const blocks = Math.min(
+    of.blocks,
+    Math.floor(of.threads / threads),
+    Math.floor(of.registers / warpRegisters / (threads / 32)),
+    Math.floor(of.shared / (shared + (number >= 80 ? 1024 : 0) || 1)),
+  );
+  return (blocks * threads) / of.threads;
+}
+
+const [log, ...flags] = process.argv.slice(2);
+if (log === undefined) {
+  console.error('cudaKernels: give the log of a build');
+  process.exit(1);
+}
+const all = kernelsIn(readFileSync(log, 'utf8')).map((kernel) => ({ ...kernel, name: shortName(kernel.name) }));
+if (all.length === 0) {
+  console.error(`cudaKernels: ptxas names no kernel in ${log}; CUDAFLAGS='-Xptxas -v' makes it do so`);
+  process.exit(1);
+}
+if (flags.includes('--table')) {
+  const main = all.filter(({ name }) => /^(gemm_kernel|direct_)/.test(name));
+  console.log(
+    '| kernel | architecture | threads | registers | shared memory | stack | occupancy |\n|---|---|---|---|---|---|---|',
+  );
+  for (const kernel of main.sort(
+    (a, b) => a.name.localeCompare(b.name) || a.architecture.localeCompare(b.architecture),
+  )) {
+    const { name, architecture, registers, shared, stack } = kernel;
+    const share = `${Math.round(100 * occupancy(kernel))}%`;
+    console.log(
+      `| \`${name}\` | ${architecture} | ${threadsOf(name)} | ${registers} | ${shared} | ${stack} | ${share} |`,
+    );
+  }
+}
+const spilling = all.filter(({ spillStores, spillLoads }) => spillStores + spillLoads > 0);
+const most = all.reduce((max, { registers }) => Math.max(max, registers), 0);
+const onStack = all.filter(({ stack }) => stack > 0);
+for (const { name, architecture, spillStores, spillLoads } of spilling) {
+  console.log(`spills: ${name} for ${architecture}, ${spillStores} bytes stored, ${spillLoads} loaded`);
+}
+for (const { name, architecture, stack } of onStack) console.log(`stack: ${name} for ${architecture}, ${stack} bytes`);
+console.log(
+  `report: ${all.length} kernels, at most ${most} registers, ${spilling.length} spill, ${onStack.length} use a stack`,
+);
+process.exit(spilling.length > 0 ? 1 : 0);
