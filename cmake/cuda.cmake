@@ -6,7 +6,7 @@ set(RECEPTIVE_CUDART static CACHE STRING "How cudart is linked: static, or share
 set(RECEPTIVE_CUDA_OBJECTS "")
 
 # Families whose bodies run on a GPU so far. Ops of the others are refused there (UnsupportedError).
-set(RECEPTIVE_CUDA_FAMILIES matmul conv2d pool unary activation binary where cast copy creation random dropout one_hot optim reduce softmax loss batch_norm layer_norm local_response_norm gather topk)
+set(RECEPTIVE_CUDA_FAMILIES matmul conv2d conv3d pool unary activation binary where cast copy creation random dropout one_hot optim reduce softmax loss batch_norm layer_norm local_response_norm gather topk)
 
 # Whether nvcc is there and compiles and links C++20 with this host compiler; else RECEPTIVE_NO_CUDA_REASON says why not.
 function(find_cuda_compiler)

@@ -1,6 +1,6 @@
 // The `direct` convolution on a GPU: a thread computes a result as the plain sum over its window, where a matrix
 // product would share nothing because groups have few channels. It also computes the gradient by input where strides
-// make more phases than `implicit` has items for.
+// make more phases than `implicit` has items for; that of volumes (kDeep), too.
 #pragma once
 
 #include "../ops/conv_shape.h"
@@ -39,24 +39,37 @@ struct DirectSum {
     return clamp(Pack<T, 1>(sum)).v;
   }
 
-  // Backward: channel `channel` of a group at input (at_y, at_x); of all taps, those that read it.
-  RECEPTIVE_FN T backward(std::int64_t image, std::int64_t group, std::int64_t channel, std::int64_t at_y,
-                          std::int64_t at_x) const {
-    const Axis &y = shape.y, &x = shape.x;
+  // Backward: channel `channel` of a group at input (at_z, at_y, at_x), 0 along z but where kDeep; of all taps, those
+  // that read it.
+  template <bool kDeep>
+  RECEPTIVE_FN T backward(std::int64_t image, std::int64_t group, std::int64_t channel, std::int64_t at_z,
+                          std::int64_t at_y, std::int64_t at_x) const {
+    const Axis &z = shape.z, &y = shape.y, &x = shape.x;
+    const std::int64_t deep = kDeep ? z.kernel : 1, all = deep * shape.taps;
     const T* from = source.base + image * source.image_stride + group * source.group_stride;
-    const T* taps = weight + (group * shape.filters * shape.channels + channel) * shape.taps;
+    const T* taps = weight + (group * shape.filters * shape.channels + channel) * all;
     T sum{0};
-    for (std::int64_t f = 0; f < shape.filters; ++f, from += source.channel_stride, taps += shape.products()) {
-      for (std::int64_t r = 0; r < y.kernel; ++r) {
-        const std::int64_t up = at_y + y.before - r * y.dilation, oy = up / y.stride;
-        if (up < 0) break;
-        if (oy * y.stride != up) continue;
-        for (std::int64_t s = 0; s < x.kernel; ++s) {
-          const std::int64_t left = at_x + x.before - s * x.dilation, ox = left / x.stride;
-          if (left < 0) break;
-          if (ox * x.stride != left) continue;
-          const bool inside = oy < y.output && ox < x.output;
-          sum += taps[r * x.kernel + s] * (inside ? from[(oy * x.output + ox) * source.pixel_stride] : T{0});
+    for (std::int64_t f = 0; f < shape.filters; ++f, from += source.channel_stride, taps += shape.channels * all) {
+      for (std::int64_t t = 0; t < deep; ++t) {
+        std::int64_t oz = 0;
+        if constexpr (kDeep) {
+          const std::int64_t back = at_z + z.before - t * z.dilation;
+          if (back < 0) break;
+          oz = back / z.stride;
+          if (oz * z.stride != back) continue;
+        }
+        for (std::int64_t r = 0; r < y.kernel; ++r) {
+          const std::int64_t up = at_y + y.before - r * y.dilation, oy = up / y.stride;
+          if (up < 0) break;
+          if (oy * y.stride != up) continue;
+          for (std::int64_t s = 0; s < x.kernel; ++s) {
+            const std::int64_t left = at_x + x.before - s * x.dilation, ox = left / x.stride;
+            if (left < 0) break;
+            if (ox * x.stride != left) continue;
+            const bool inside = (!kDeep || oz < z.output) && oy < y.output && ox < x.output;
+            const std::int64_t at = ((oz * y.output + oy) * x.output + ox) * source.pixel_stride;
+            sum += taps[(t * y.kernel + r) * x.kernel + s] * (inside ? from[at] : T{0});
+          }
         }
       }
     }
@@ -64,15 +77,16 @@ struct DirectSum {
   }
 };
 
-// Planes are the channels of all images.
-template <class T, bool kBack>
+// Planes are the channels of all images, each `depth` of them in a volume.
+template <class T, bool kBack, bool kDeep = false>
 struct DirectPlanes {
+  static_assert(kBack || !kDeep);
   using Element = T;
   static constexpr bool kOverlap = true;
   DirectSum<T> sum;
 
   struct Plane {
-    std::int64_t image, group, channel;
+    std::int64_t image, group, channel, z;
     T* to;
   };
   struct Row {
@@ -82,20 +96,24 @@ struct DirectPlanes {
   };
   RECEPTIVE_FN Plane plane(std::int64_t index) const {
     const std::int64_t channels = kBack ? sum.shape.channels : sum.shape.filters;
-    const std::int64_t channel = index % channels, of = index / channels;
+    const std::int64_t depth = kDeep ? sum.shape.z.input : 1, line = index / depth, z = index - line * depth;
+    const std::int64_t channel = line % channels, of = line / channels;
     const std::int64_t image = of / sum.shape.groups, group = of - image * sum.shape.groups;
-    return Plane{image, group, channel,
+    return Plane{image, group, channel, z,
                  sum.output + image * sum.result.image_stride + group * sum.result.group_stride +
-                     channel * sum.result.channel_stride};
+                     channel * sum.result.channel_stride + z * sum.shape.in_pixels};
   }
   RECEPTIVE_FN Row row(const Plane& plane, std::int64_t y) const {
     return Row{plane, y, plane.to + y * (kBack ? sum.shape.x.input : sum.shape.x.output)};
   }
   template <class P>
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
-    const auto& [image, group, channel, to] = row.plane;
-    p.store(row.to + begin, Pack<T, 1>(kBack ? sum.backward(image, group, channel, row.y, begin)
-                                             : sum.forward(image, group, channel, row.y, begin)));
+    const auto& [image, group, channel, z, to] = row.plane;
+    if constexpr (kBack) {
+      p.store(row.to + begin, Pack<T, 1>(sum.template backward<kDeep>(image, group, channel, z, row.y, begin)));
+    } else {
+      p.store(row.to + begin, Pack<T, 1>(sum.forward(image, group, channel, row.y, begin)));
+    }
   }
 };
 
@@ -120,7 +138,7 @@ struct DirectPixels {
   RECEPTIVE_FN void tile(const Row& row, std::int64_t begin, P p) const {
     const std::int64_t channels = kBack ? sum.shape.channels : sum.shape.filters;
     const std::int64_t group = begin / channels, channel = begin - group * channels;
-    p.store(row.to + begin, Pack<T, 1>(kBack ? sum.backward(row.image, group, channel, row.y, row.x)
+    p.store(row.to + begin, Pack<T, 1>(kBack ? sum.template backward<false>(row.image, group, channel, 0, row.y, row.x)
                                              : sum.forward(row.image, group, channel, row.y, row.x)));
   }
 };
@@ -144,6 +162,14 @@ void direct_convolution(const X& executor, const ConvAttrs& a, const T* from, co
   } else {
     executor.planes(s.images * channels, height, width, DirectPlanes<T, kBack>{sum});
   }
+}
+
+// The gradient by input of a convolution over volumes.
+template <class T, class X>
+void direct_volume_input(const X& executor, const ConvShape& s, const T* weight, const T* gradient, T* output) {
+  const T* to = output;
+  const DirectSum<T> sum{s, s.output(gradient), s.input(to), weight, nullptr, output, {}};
+  executor.planes(s.images * s.groups * s.channels * s.z.input, s.y.input, s.x.input, DirectPlanes<T, true, true>{sum});
 }
 
 inline constexpr int kWeightThreads = 256;

@@ -14,7 +14,7 @@ struct PackedWeights {
 
   PackedWeights(const ConvShape& s, bool back)
       : depth(back ? s.filters : s.channels),
-        taps(s.taps),
+        taps(s.deep_taps()),
         width(back ? s.channels : s.filters),
         padded(round_up(width, 16 / static_cast<std::int64_t>(sizeof(T)))),
         groups(s.groups) {}
@@ -27,7 +27,7 @@ struct PackedWeights {
 };
 
 // A row of the packed form: one tap, one channel that is summed over.
-template <class T>
+template <class T, bool kDeep>
 struct PackWeights {
   using Element = T;
   static constexpr bool kOverlap = false;
@@ -35,7 +35,7 @@ struct PackWeights {
   T* packed;
   std::int64_t depth, taps, width, padded;
   std::int64_t depth_stride, width_stride;  // in the weights
-  Axis y, x;                                // of the classes; stride 1 where there are none
+  Axis z, y, x;                             // of the classes; stride 1 where there are none
 
   struct Row {
     const T* from;
@@ -44,10 +44,17 @@ struct PackWeights {
   RECEPTIVE_FN Row row(std::int64_t index) const {
     const std::int64_t tap = index % taps, plane = index / taps;
     const std::int64_t group = plane / depth, d = plane - group * depth;
-    const std::int64_t r = tap / x.kernel, s = tap - r * x.kernel;
+    const std::int64_t line = tap / x.kernel, s = tap - line * x.kernel;
+    const std::int64_t t = kDeep ? line / y.kernel : 0, r = line - t * y.kernel;
     const TapClass of_y(y, r * y.dilation % y.stride), of_x(x, s * x.dilation % x.stride);
-    const std::int64_t at = of_y.before * x.kernel + of_y.count * of_x.before +
-                            (r - of_y.first) / of_y.step * of_x.count + (s - of_x.first) / of_x.step;
+    std::int64_t lines = of_y.count, before = of_y.before, down = (r - of_y.first) / of_y.step;
+    if constexpr (kDeep) {
+      const TapClass of_z(z, t * z.dilation % z.stride);
+      down += (t - of_z.first) / of_z.step * lines;
+      before = of_z.before * y.kernel + of_z.count * before;
+      lines *= of_z.count;
+    }
+    const std::int64_t at = before * x.kernel + lines * of_x.before + down * of_x.count + (s - of_x.first) / of_x.step;
     return Row{weight + group * depth * width * taps + d * depth_stride + tap,
                packed + ((group * taps + at) * depth + d) * padded};
   }
@@ -58,16 +65,17 @@ struct PackWeights {
 };
 
 // The packed form of the weights, from the stream's cache or made now.
-template <class T, class X>
+template <bool kDeep, class T, class X>
 const T* packed_weights(const X& executor, const ConvShape& s, bool back, const T* weight, std::byte* workspace) {
   const PackedWeights<T> form(s, back);
   T* packed = reinterpret_cast<T*>(form.kept() ? executor.packed() : workspace);
   if (form.kept() && executor.packed_ready()) return packed;
-  Axis y = s.y, x = s.x;
-  if (!back) y.stride = x.stride = 1;
+  Axis z = s.z, y = s.y, x = s.x;
+  if (!back) z.stride = y.stride = x.stride = 1;
   executor.rows(form.groups * form.depth * form.taps, form.padded,
-                PackWeights<T>{weight, packed, form.depth, form.taps, form.width, form.padded,
-                               back ? s.products() : s.taps, back ? s.taps : s.products(), y, x});
+                PackWeights<T, kDeep>{weight, packed, form.depth, form.taps, form.width, form.padded,
+                                      back ? s.deep_products() : s.deep_taps(),
+                                      back ? s.deep_taps() : s.deep_products(), z, y, x});
   return packed;
 }
 

@@ -48,10 +48,10 @@ class PlaneCopier {
   int step_, k_, to_, inside_;
 };
 
-template <class T, bool kNhwc>
+template <class T, bool kNhwc, bool kDeep>
 struct WeightProblem {
-  Gather<T> image;
-  GatherAxis y, x;
+  Gather<T, kDeep> image;
+  GatherAxis y, x, z;  // z: where kDeep
   Planes<T> gradient;
   FastDivider pixels;  // of an image of the gradient
   T* output;
@@ -88,12 +88,12 @@ struct WeightProblem {
   struct Windows {
     static constexpr bool kHasTable = true;
     template <class Side>
-    using Table = GatherTable<Side>;
+    using Table = GatherTable<Side, kDeep>;
     template <class Side>
-    struct Copier : StepCopier<Side, true> {
+    struct Copier : StepCopier<Side, true, kDeep> {
       __device__ Copier(const WeightProblem& p, std::int64_t item, std::int64_t origin, std::int64_t extent,
                         std::int64_t first, Table<Side>& table)
-          : StepCopier<Side, true>(p.image, p.y, p.x, item, origin, extent, first, table) {}
+          : StepCopier<Side, true, kDeep>(p.image, {p.y, p.x, p.z}, item, origin, extent, first, table) {}
     };
   };
   using A = std::conditional_t<kNhwc, GradientPixels, GradientPlanes>;
@@ -104,59 +104,45 @@ struct WeightProblem {
   }
 };
 
-template <class T, class X>
+// kDeep: of volumes.
+template <class T, class X, bool kDeep = false>
 class WeightProduct {
  public:
-  static std::int64_t workspace(const ConvAttrs& a) {
-    const WeightProduct product(a);
-    const ConvShape& s = product.shape_;
-    return product.splits().template workspace<T>(s.groups, s.filters, s.products());
+  static std::int64_t workspace(const ConvShape& s) {
+    return WeightProduct(s).splits().template workspace<T>(s.groups, s.filters, s.deep_products());
   }
 
-  explicit WeightProduct(const ConvAttrs& a) : shape_(a) {}
+  explicit WeightProduct(const ConvShape& shape) : shape_(shape) {}
 
   void run(const X& executor, const T* input, const T* gradient, T* output) const {
-    if (shape_.nhwc) {
-      start<true>(executor, input, gradient, output);
-    } else {
-      start<false>(executor, input, gradient, output);
+    if constexpr (!kDeep) {
+      if (shape_.nhwc) return start<true>(executor, input, gradient, output);
     }
+    start<false>(executor, input, gradient, output);
   }
 
  private:
-  std::int64_t steps() const { return shape_.images * shape_.out_pixels; }
+  std::int64_t pixels() const { return shape_.out_pixels * shape_.z.output; }
+  std::int64_t steps() const { return shape_.images * pixels(); }
   GemmSplits splits() const {
-    return GemmSplits(GemmSplits::tiles(shape_.filters, shape_.products()) * shape_.groups, steps());
-  }
-
-  static GatherAxis windows(const Axis& a) {
-    return {FastDivider::by(max_of(1, a.output)),
-            FastDivider::by(a.kernel),
-            static_cast<int>(a.stride),
-            static_cast<int>(-a.before),
-            static_cast<int>(a.dilation),
-            0,
-            1,
-            static_cast<int>(a.kernel),
-            0};
+    return GemmSplits(GemmSplits::tiles(shape_.filters, shape_.deep_products()) * shape_.groups, steps());
   }
 
   template <bool kNhwc>
   void start(const X& executor, const T* input, const T* gradient, T* output) const {
     const ConvShape& s = shape_;
-    const Planes<T> image = s.input(input);
-    const WeightProblem<T, kNhwc> problem{{image.base, image.image_stride, image.group_stride, image.channel_stride,
-                                           image.pixel_stride, static_cast<int>(s.y.input), static_cast<int>(s.x.input),
-                                           FastDivider::by(max_of(1, s.channels)), FastDivider::by(s.taps)},
-                                          windows(s.y),
-                                          windows(s.x),
-                                          s.output(gradient),
-                                          FastDivider::by(max_of(1, s.out_pixels)),
-                                          output,
-                                          static_cast<int>(s.filters),
-                                          static_cast<int>(s.products()),
-                                          steps()};
-    multiply_tiles<T>(executor, problem, s.groups, s.filters, s.products(), splits(), executor.workspace());
+    const WeightProblem<T, kNhwc, kDeep> problem{
+        gather_of<kDeep>(s.input(input), s.z.input, s.y.input, s.x.input, s.channels, s.deep_taps()),
+        GatherAxis::of(s.y),
+        GatherAxis::of(s.x),
+        GatherAxis::of(s.z),
+        s.output(gradient),
+        FastDivider::by(max_of(1, pixels())),
+        output,
+        static_cast<int>(s.filters),
+        static_cast<int>(s.deep_products()),
+        steps()};
+    multiply_tiles<T>(executor, problem, s.groups, s.filters, s.deep_products(), splits(), executor.workspace());
   }
 
   ConvShape shape_;

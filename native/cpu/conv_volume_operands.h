@@ -5,7 +5,7 @@
 // An item is a plane of the result and a group, plane * groups + group, in one image.
 #pragma once
 
-#include "conv_shape.h"
+#include "conv_operands.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
