@@ -5,9 +5,6 @@ set(RECEPTIVE_CUDA_ARCHITECTURES "80" CACHE STRING "Compute capabilities to comp
 set(RECEPTIVE_CUDART static CACHE STRING "How cudart is linked: static, or shared (for an emulated device)")
 set(RECEPTIVE_CUDA_OBJECTS "")
 
-# Families whose bodies run on a GPU so far. Ops of the others are refused there (UnsupportedError).
-set(RECEPTIVE_CUDA_FAMILIES matmul conv2d conv3d pool unary activation binary where cast copy creation random dropout one_hot optim reduce softmax loss batch_norm layer_norm local_response_norm gather topk)
-
 # Whether nvcc is there and compiles and links C++20 with this host compiler; else RECEPTIVE_NO_CUDA_REASON says why not.
 function(find_cuda_compiler)
   if(CMAKE_CUDA_COMPILER)

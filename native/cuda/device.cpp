@@ -5,7 +5,6 @@
 
 #include <mutex>
 
-#include "../cpu/targets.h"
 #include "health.h"
 #include "stream.h"
 #include "table.h"
@@ -22,7 +21,7 @@ class CudaDevice final : public Device {
   CudaDevice(DeviceInfo info, int ordinal, int multiprocessors)
       : Device(std::move(info)),
         health_(this->info().id, ordinal),
-        ops_(cuda_ops()),
+        ops_(cuda::op_table()),
         allocator_(this->info().id, device_memory(health_), this->info().memory / 10 * 9),
         pinned_(this->info().id + " (pinned host memory)", pinned_memory(health_), kMostPinned),
         multiprocessors_(multiprocessors) {}

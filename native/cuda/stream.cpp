@@ -149,10 +149,6 @@ void CudaStream::launch(Item& item, const OpTask& task) {
 
 void CudaStream::submit(OpTask& task) {
   const OpEntry& op = *task.op->entry;
-  if (op.run == nullptr) {
-    throw Error(ErrorCode::unsupported,
-                text_of(op.name, ": the CUDA backend of this version does not have it; use device 'cpu'"));
-  }
   Item& item = next_item(Item::Kind::op);
   task.cost = op.cost(task.call);
   task.threads = 1;

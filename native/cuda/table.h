@@ -1,11 +1,10 @@
-// The op table of the CUDA backend.
+// The op table of the CUDA backend, generated like those of the CPU targets (cmake/kernels.cmake).
 #pragma once
 
 #include "../core/op.h"
 
-namespace receptive {
+namespace receptive::cuda {
 
-// Ops in the registry's order; those of families that the backend does not have yet have no run().
-OpTable cuda_ops();
+OpTable op_table();
 
-}  // namespace receptive
+}  // namespace receptive::cuda

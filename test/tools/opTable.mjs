@@ -12,8 +12,8 @@ const signed = ['float32', 'float64', 'int32'];
 const all = ['float32', 'float64', 'int32', 'uint8', 'bool'];
 const bool = ['bool'];
 
-/** Devices on which every operation runs. */
-export const devices = ['cpu'];
+/** Kinds of devices on which every operation runs. */
+export const devices = ['cpu', 'cuda'];
 
 const x = [1, 2, 5, 4]; // input of window ops
 const w = [3, 2, 3, 2]; // 3 filters of 3x2
