@@ -2,9 +2,9 @@
 // CUDAFLAGS='-Xptxas -v'. Fails on a kernel that spills registers.
 //
 //   node scripts/cudaKernels.mjs build.log              a summary, and the kernels that spill
-//   node scripts/cudaKernels.mjs build.log --table      the table of native/cuda/KERNELS.md
+//   node scripts/cudaKernels.mjs build.log --table      the table of native/cuda/KERNELS.md: products, convolutions and windows
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { kernelsIn, shortName } from './ptxasReport.mjs';
 
 // Of a multiprocessor: registers, bytes of shared memory for all blocks, threads, blocks (CUDA C++ Programming Guide, "Technical
 // Specifications per Compute Capability"). A block's shared memory counts 1 KiB more from 8.0 on.
@@ -17,6 +17,42 @@ const limits = {
   100: { registers: 65536, shared: 233472, threads: 2048, blocks: 32 },
   120: { registers: 65536, shared: 102400, threads: 1536, blocks: 24 },
 };
+
+/** The text with C++ names in place of the linker's. */
+function demangle(text) {
+  const { status, error, stdout } = spawnSync('c++filt', [], { input: text, encoding: 'utf8', maxBuffer: 1 << 28 });
+  if (error || status !== 0) throw new Error(`c++filt: ${error?.message ?? `exit status ${status}`}`);
+  return stdout;
+}
+
+/** `{ name, architecture, registers, shared, stack, spillStores, spillLoads }` of each kernel; sizes are bytes. */
+function kernelsIn(text) {
+  const kernels = [];
+  for (const line of demangle(text).split('\n')) {
+    const entry = line.match(/Compiling entry function '(.*)' for '(sm_\w+)'/);
+    const memory = line.match(/(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads/);
+    const used = line.match(/Used (\d+) registers/);
+    const kernel = kernels.at(-1);
+    if (entry) kernels.push({ name: entry[1], architecture: entry[2] });
+    else if (memory && kernel !== undefined && kernel.stack === undefined) {
+      Object.assign(kernel, { stack: +memory[1], spillStores: +memory[2], spillLoads: +memory[3] });
+    } else if (used && kernel) {
+      kernel.registers = +used[1];
+      kernel.shared = Number(line.match(/(\d+) bytes smem/)?.[1] ?? 0);
+    }
+  }
+  return kernels;
+}
+
+/** A kernel's name without namespaces and parameters: `rows_kernel<Im2ColBody<float, 1>>`. */
+function shortName(name) {
+  const plain = name
+    .replace(/\(anonymous namespace\)::/g, '')
+    .replace(/\b\w+::/g, '')
+    .replace(/^void /, '');
+  const end = plain.lastIndexOf('>(') + 1;
+  return (end > 0 ? plain.slice(0, end) : plain.replace(/\(.*/, '')).replace(/ >/g, '>');
+}
 
 /** Threads of a block, as the kernel's launch bounds have them: a product's follow from its tile. */
 function threadsOf(name) {
@@ -51,7 +87,7 @@ if (all.length === 0) {
   process.exit(1);
 }
 if (flags.includes('--table')) {
-  const main = all.filter(({ name }) => /^(gemm_kernel|direct_)/.test(name));
+  const main = all.filter(({ name }) => /^(gemm_kernel|direct_|\w+_kernel<(Im2Col|MaxPool|AvgPool))/.test(name));
   console.log(
     '| kernel | architecture | threads | registers | shared memory | stack | occupancy |\n|---|---|---|---|---|---|---|',
   );

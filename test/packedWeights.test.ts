@@ -23,9 +23,12 @@ import { evaluate, read, toTensor } from './support/tensors';
 const inputShape = [1, 24, 12, 13];
 const weightShape = [16, 24, 3, 3];
 const options = { padding: 1 } as const;
-const algorithms = ['implicit', 'winogradF2', 'winogradF4'] as const;
+type Algorithm = 'implicit' | 'winogradF2' | 'winogradF4';
 
 describeOnDevices('packed weights', (device) => {
+  // What keeps most comes last.
+  const algorithms: Algorithm[] = device === 'cpu' ? ['implicit', 'winogradF2', 'winogradF4'] : ['implicit'];
+  const most = algorithms[algorithms.length - 1];
   const random = new Random('packed weights');
   const x = random.array(inputShape, 'float32');
   const w = random.array(weightShape, 'float32');
@@ -155,7 +158,7 @@ describeOnDevices('packed weights', (device) => {
       const { limitBytes: limit } = memoryStats(device);
       for (let round = 0; round < 3; round++) {
         for (const weight of weights) {
-          const y = conv2d(input, weight, { ...options, algorithm: 'winogradF4' });
+          const y = conv2d(input, weight, { ...options, algorithm: most });
           expectClose(read(y), reference.conv2d(x, w, options), close);
           y.dispose();
           expect(memoryStats(device).allocatedBytes - before).toBeLessThanOrEqual(limit / 4);
@@ -175,7 +178,7 @@ describeOnDevices('packed weights', (device) => {
     const input = toTensor(x);
     const labels = toTensor(ndarray([1], [7]), 'int32');
     const logits = toTensor(ndarray([1, 3], [1, 2, 3]));
-    const settings = { ...options, algorithm: 'winogradF4' } as const;
+    const settings = { ...options, algorithm: most };
     // A poisoned input: its convolution does not run, so nothing was packed.
     const poison = crossEntropy(logits, labels);
     const bad = mul(input, poison);
