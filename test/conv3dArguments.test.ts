@@ -1,6 +1,7 @@
-import { conv3d, grad } from 'receptive';
+import { conv3d, type DType, grad, type Tensor } from 'receptive';
 import { it } from 'vitest';
-import { ndarray } from './reference/ndarray';
+import { fill, type NdArray, ndarray } from './reference/ndarray';
+import { expectEqual } from './support/compare';
 import { describeContract } from './support/contract';
 import { describeOnDevices } from './support/devices';
 import { expectThrows } from './support/errors';
@@ -10,7 +11,7 @@ import { evaluate, toTensor } from './support/tensors';
 
 const shapes = { input: [1, 4, 3, 5, 6], weight: [6, 4, 2, 3, 2] };
 
-describeOnDevices('conv3d: wrong input', () => {
+describeOnDevices('conv3d: wrong input', (device) => {
   const attempt =
     (change: { input?: number[]; weight?: number[]; bias?: number[] }, options: object = {}) =>
     () =>
@@ -96,6 +97,35 @@ describeOnDevices('conv3d: wrong input', () => {
     ];
     for (const [name, call] of cases) {
       expectThrows(() => evaluate(call as () => never), 'ShapeError', new RegExp(`^grad\\.${name}: `));
+    }
+  });
+
+  // Two taps, of which the second reads the one element.
+  it.each([
+    ['an axis', [2, 1, 1], 2 ** 30, /an axis .*2\^30/],
+    ['a volume', [2, 2, 2], 2 ** 21, /a volume .*2\^60/],
+  ])('%s of a reach that a GPU does not count', (_, kernel, reach, message) => {
+    const [front, top, left] = kernel.map((taps) => (taps - 1) * reach);
+    const options = { padding: { front, back: 0, top, bottom: 0, left, right: 0 }, dilation: reach };
+    const w = fill([1, 1, ...kernel], ([, , ...tap]) => 1 + tap.reduce((sum, i) => sum + i));
+    const [x, g] = [fill([1, 1, 1, 1, 1], () => 5), fill([1, 1, 1, 1, 1], () => 7)];
+    const last = 1 + kernel.reduce((sum, taps) => sum + taps - 1, 0);
+    const calls: [string, () => Tensor<DType>, NdArray][] = [
+      ['conv3d', () => conv3d(toTensor(x), toTensor(w), options), fill(x.shape, () => 5 * last)],
+      [
+        'conv3dInput',
+        () => grad.conv3dInput(x.shape, toTensor(w), toTensor(g), options),
+        fill(x.shape, () => 7 * last),
+      ],
+      [
+        'conv3dWeight',
+        () => grad.conv3dWeight(toTensor(x), w.shape, toTensor(g), options),
+        fill(w.shape, ([, , ...tap]) => (tap.every((i, d) => i === kernel[d] - 1) ? 35 : 0)),
+      ],
+    ];
+    for (const [name, call, expected] of calls) {
+      if (device === 'cpu') expectEqual(evaluate(call), expected, name);
+      else expectThrows(() => evaluate(call), 'ArgumentError', new RegExp(`^${name}: `), message);
     }
   });
 

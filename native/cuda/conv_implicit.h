@@ -135,13 +135,12 @@ struct ConvProblem {
   // The weights of an item's class of taps.
   __device__ const T* item_weights(std::int64_t item) const {
     const GatherAxes<kDeep> of = axes_of(item);
-    std::int64_t before = of.y.before, lines = of.y.tap_count;
-    std::int64_t taps = 0;
+    std::int64_t lines = of.y.tap_count, taps = std::int64_t{of.y.before} * row_taps;
     if constexpr (kDeep) {
-      taps = std::int64_t{of.z.before} * plane_taps;
-      before *= of.z.tap_count, lines *= of.z.tap_count;
+      lines *= of.z.tap_count;
+      taps = taps * of.z.tap_count + std::int64_t{of.z.before} * plane_taps;
     }
-    taps += before * row_taps + lines * of.x.before;
+    taps += lines * of.x.before;
     return weights + item / phases * group_weights + taps * gather.channels.size() * padded;
   }
 

@@ -1,6 +1,6 @@
 // How conv3d and its gradients are computed on a GPU: the products of conv_implicit.h and conv_weight.h with a third
-// axis. A volume that is a plane has one element along it, which costs a division and a comparison of many, and saves a
-// second set of kernels.
+// axis. Volumes that could be seen as planes (Conv3dAttrs::is_flat()) are none here: a third axis costs them a division
+// per stage and a comparison per copy, and kernels for planes would double the machine code.
 #pragma once
 
 #include "../ops/volume_shape.h"
