@@ -128,7 +128,9 @@ async function runTests(name, options, paths) {
   const node = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '-t', 'on cuda:0'];
   console.log(`\n${name}`);
   if (!emulator) {
-    const [command, ...args] = [...node, ...(given === undefined ? [] : ['--testTimeout=600000']), ...paths];
+    // An emulated kernel takes one thread.
+    const own = given === undefined ? [] : ['--testTimeout=600000', `--maxWorkers=${availableParallelism()}`];
+    const [command, ...args] = [...node, ...own, ...paths];
     const order =
       given === undefined ? {} : { RECEPTIVE_EMULATION_DEVICES: '1', RECEPTIVE_EMULATION_SEED: options.at(-1) };
     return { name, passed: (await watch(command, args, order)).status === 0, details: '' };
