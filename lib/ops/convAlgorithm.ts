@@ -1,5 +1,5 @@
 // The convolution algorithms: which of them can compute a problem, and which one 'auto' means.
-import { deviceId, deviceTable } from '../deviceTable';
+import { deviceTable } from '../deviceTable';
 import type { DType } from '../dtype';
 import { algorithmNames } from '../trace';
 import type { Window } from './window';
@@ -50,11 +50,7 @@ const pairText = (pair: { h: number; w: number }): string => `${pair.h}x${pair.w
 /** Whether a device is a GPU, whose backend has algorithms and speeds of its own. */
 const onGpu = ({ device }: ConvProblem): boolean => deviceTable()[device].kind === 'cuda';
 
-function declineWinograd(problem: ConvProblem): string | null {
-  const {
-    nhwc,
-    window: { h, w },
-  } = problem;
+function declineWinograd({ nhwc, window: { h, w } }: ConvProblem): string | null {
   if (h.kernel !== 3 || w.kernel !== 3) {
     return `it needs a 3x3 kernel, given ${pairText({ h: h.kernel, w: w.kernel })}`;
   }
@@ -62,8 +58,7 @@ function declineWinograd(problem: ConvProblem): string | null {
   if (h.dilation !== 1 || w.dilation !== 1) {
     return `it needs dilation 1, given ${pairText({ h: h.dilation, w: w.dilation })}`;
   }
-  if (nhwc) return "it needs layout 'NCHW'";
-  return onGpu(problem) ? `it is not available on ${deviceId(problem.device)}` : null;
+  return nhwc ? "it needs layout 'NCHW'" : null;
 }
 
 /** Channels of a group, and rows and columns from a window's first tap to its last, that `direct` is made for. */
@@ -227,7 +222,12 @@ function fastestFirst<K extends Estimated>(problem: ConvProblem, among: readonly
 
 const winogradVariants = ['winogradF2', 'winogradF4'] as const;
 
-/** The faster variant of winograd, whether or not it can compute the problem. @internal */
+/**
+ * The faster variant of winograd, whether or not it can compute the problem; on GPUs, which nothing was measured on, the one that
+ * is faster on a CPU of narrow vectors.
+ *
+ * @internal
+ */
 export function winogradVariant(problem: ConvProblem): WinogradVariant {
   return fastestFirst(problem, winogradVariants)[0];
 }
@@ -238,7 +238,8 @@ const gpuImplicit = ['implicit'] as const;
 /**
  * The algorithms that can compute the problem and that nothing speaks against, by an estimate of their time: the first one
  * is what 'auto' means. Winograd only in float32, since float64 is for results that are as exact as can be; its error is below
- * 5e-5 of the output's scale (native/README.md). Not im2col, which computes what implicit does in more memory.
+ * 5e-5 of the output's scale (native/README.md). Not im2col, which computes what implicit does in more memory. On GPUs not winograd
+ * either: there is no measurement on hardware to choose it by.
  *
  * @internal
  */

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "../ops/conv_columns.h"
+#include "../ops/conv_winograd.h"
 #include "conv_direct_weight.h"
 #include "conv_implicit.h"
-#include "conv_winograd.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -90,10 +90,6 @@ struct ConvAlgorithms {
       implicit_weight(executor, a, input, gradient, output);
     }
   }
-
- private:
-  // Where there are no pixels, there are no tiles.
-  static bool is_tiled(const ConvAttrs& a) { return is_winograd(a) && a.batch * a.output.h * a.output.w > 0; }
 };
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -12,31 +12,11 @@
 // Exactness: an output is computed from its tile alone, the sum over channels in blocks of GemmBlocks::kSteps.
 #pragma once
 
+#include "../ops/winograd_problem.h"
+#include "../ops/winograd_transform.h"
 #include "conv_operands.h"
-#include "winograd_transform.h"
 
 namespace receptive::RECEPTIVE_TARGET {
-
-// A convolution 3x3 of stride 1 in NCHW. `before` may be negative: then the first rows or columns are not read.
-template <class T>
-struct TileProblem {
-  const T* input;                                  // [images, groups, channels, in.h, in.w]
-  T* output;                                       // [images, groups, filters, out.h, out.w]
-  const T* bias;                                   // [groups * filters] or null
-  std::int64_t images, groups, channels, filters;  // of one group
-  Pair in, out;
-  Pair before;
-  Clamp<T> clamp{};
-};
-
-// Filters in memory: element (filter k, channel c, tap t) of a group at k * filter_stride + c * channel_stride + t,
-// taps backwards if flipped.
-template <class T>
-struct TileFilters {
-  const T* base;
-  std::int64_t group_stride, filter_stride, channel_stride;
-  bool flipped;
-};
 
 template <class T, int kTile, class X>
 class WinogradConvolution {
@@ -51,9 +31,10 @@ class WinogradConvolution {
 
   WinogradConvolution(const X& executor, const TileProblem<T>& problem)
       : executor_(executor), problem_(problem), plan_(problem.channels, problem.filters) {
-    rows_ = (problem.out.h + kTile - 1) / kTile;
-    columns_ = (problem.out.w + kTile - 1) / kTile;
-    tiles_ = problem.images * rows_ * columns_;
+    const TileGrid grid(problem.images, problem.out, kTile);
+    rows_ = grid.rows;
+    columns_ = grid.columns;
+    tiles_ = grid.tiles;
   }
 
   // Sizes that depend on the problem's channels and filters.
@@ -80,8 +61,8 @@ class WinogradConvolution {
     const Plan plan(channels, filters);
     return groups * plan.row_panels * plan.filter_panel * static_cast<std::int64_t>(sizeof(T));
   }
-  RECEPTIVE_FN static std::int64_t workspace_bytes(std::int64_t channels, std::int64_t filters, std::int64_t tiles,
-                                                   int threads) {
+  RECEPTIVE_FN static std::int64_t workspace_bytes(std::int64_t channels, std::int64_t filters, std::int64_t,
+                                                   std::int64_t tiles, int threads) {
     const Plan plan(channels, filters);
     const std::int64_t panels = min_of(plan.block_panels, (tiles + NR - 1) / NR);
     return (panels * plan.tile_panel + threads * plan.product) * static_cast<std::int64_t>(sizeof(T));

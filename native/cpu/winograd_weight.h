@@ -13,9 +13,9 @@
 // by the square of G's denominator comes last.
 #pragma once
 
-#include "../ops/conv_shape.h"
+#include "../ops/winograd_problem.h"
+#include "../ops/winograd_transform.h"
 #include "transpose.h"
-#include "winograd_transform.h"
 
 namespace receptive::RECEPTIVE_TARGET {
 
@@ -44,9 +44,10 @@ struct WinogradWeightPlan {
   std::int64_t channel_point, channel_panel;  // of V
 
   __attribute__((noinline)) explicit WinogradWeightPlan(const ConvShape& s) {
-    rows = ceil_div(s.y.output, kTile);
-    columns = ceil_div(s.x.output, kTile);
-    tiles = s.images * rows * columns;
+    const TileGrid grid(s.images, {s.y.output, s.x.output}, kTile);
+    rows = grid.rows;
+    columns = grid.columns;
+    tiles = grid.tiles;
     filter_vectors = round_up(s.filters, N < kTileRows ? kTileRows : N) / N;
     strips = max_of(1, ceil_div(s.filters, kStrip));
     channel_vectors = ceil_div(s.channels, N);

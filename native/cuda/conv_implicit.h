@@ -245,7 +245,7 @@ class ImplicitProduct {
   std::int64_t columns() const { return shape_.nhwc ? channels() : shape_.images * pixels(); }
   GemmSplits splits() const {
     const std::int64_t steps = depth() * shape_.deep_taps();
-    if (phased()) return GemmSplits(INT64_MAX, steps);  // phases have sums of different lengths: none is cut
+    if (phased()) return GemmSplits::none(steps);  // phases have sums of different lengths: none is cut
     return GemmSplits(GemmSplits::tiles(channels(), kUsualImages * pixels()) * shape_.groups, steps);
   }
 

@@ -90,9 +90,10 @@ void with_matrix(const Operand<T>& of, std::int64_t count, std::int64_t width, F
 }  // namespace
 
 template <class T>
-void gemm(const Executor& executor, const GemmProblem<T>& p, std::byte* workspace) {
+void gemm(const Executor& executor, const GemmProblem<T>& p, std::byte* workspace, bool whole) {
   if (p.rows <= 0 || p.columns <= 0 || p.items <= 0) return;
-  const GemmSplits splits = gemm_splits(p.rows, p.columns, p.steps, p.a_items, p.samples);
+  const GemmSplits splits =
+      whole ? GemmSplits::none(p.steps) : gemm_splits(p.rows, p.columns, p.steps, p.a_items, p.samples);
   with_matrix(p.a, p.a_items, p.rows, [&](const auto& a) {
     with_matrix(p.b, p.items, p.columns, [&](const auto& b) {
       using A = std::decay_t<decltype(a)>;
@@ -104,7 +105,7 @@ void gemm(const Executor& executor, const GemmProblem<T>& p, std::byte* workspac
   });
 }
 
-template void gemm(const Executor&, const GemmProblem<float>&, std::byte*);
-template void gemm(const Executor&, const GemmProblem<double>&, std::byte*);
+template void gemm(const Executor&, const GemmProblem<float>&, std::byte*, bool);
+template void gemm(const Executor&, const GemmProblem<double>&, std::byte*, bool);
 
 }  // namespace receptive::RECEPTIVE_TARGET

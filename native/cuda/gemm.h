@@ -90,8 +90,9 @@ std::int64_t gemm_workspace(std::int64_t rows, std::int64_t columns, std::int64_
   return gemm_splits(rows, columns, steps, a_items, samples).template workspace<T>(items, rows, columns);
 }
 
-// Rows, columns or items of 0 write nothing; steps of 0 write the bias or zeros. Compiled once, in gemm.cu.
+// Rows, columns or items of 0 write nothing; steps of 0 write the bias or zeros. `whole`: sums are not split, so that
+// they do not depend on how many columns there are, and no workspace is needed. Compiled once, in gemm.cu.
 template <class T>
-void gemm(const Executor& executor, const GemmProblem<T>& problem, std::byte* workspace);
+void gemm(const Executor& executor, const GemmProblem<T>& problem, std::byte* workspace, bool whole = false);
 
 }  // namespace receptive::RECEPTIVE_TARGET

@@ -285,6 +285,8 @@ struct GemmSplits {
     count = all == 0 ? 1 : static_cast<int>((all + steps - 1) / steps);
   }
 
+  static GemmSplits none(std::int64_t steps) { return GemmSplits(INT64_MAX, steps); }
+
   static std::int64_t tiles(std::int64_t rows, std::int64_t columns) {
     return (rows + 63) / 64 * ((columns + 63) / 64);
   }

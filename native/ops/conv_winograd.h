@@ -1,11 +1,14 @@
-// The `winograd` convolution as steps of the convolution's ops: what the problem looks like to winograd.h.
+// The `winograd` convolution as steps of the convolution's ops: what the problem looks like to the backend's
+// winograd.h.
 #pragma once
 
-#include "../ops/conv_shape.h"
 #include "winograd.h"
 #include "winograd_weight.h"
 
 namespace receptive::RECEPTIVE_TARGET {
+
+// The gradient by weight: where there are no pixels, there are no tiles to sum over.
+RECEPTIVE_FN bool is_tiled(const ConvAttrs& a) { return is_winograd(a) && a.batch * a.output.h * a.output.w > 0; }
 
 // `back`: the gradient by input, a convolution of the gradient with flipped filters, whose channels are the filters.
 template <class T>
@@ -35,10 +38,9 @@ std::int64_t winograd_workspace(const ConvAttrs& a, bool back, int threads) {
   const ConvShape s(a);
   const Pair out = back ? Pair{a.height, a.width} : a.output;
   with_tile(a, [&](auto tile) {
-    constexpr std::int64_t m = decltype(tile)::value;
-    const std::int64_t tiles = s.images * ceil_div(out.h, m) * ceil_div(out.w, m);
+    constexpr int m = decltype(tile)::value;
     bytes = WinogradConvolution<T, m, X>::workspace_bytes(back ? s.filters : s.channels, back ? s.channels : s.filters,
-                                                          tiles, threads);
+                                                          s.groups, TileGrid(s.images, out, m).tiles, threads);
   });
   return bytes;
 }
