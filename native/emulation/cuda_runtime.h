@@ -3,7 +3,8 @@
 //
 // Kernels run at their launch, on the calling thread, block after block; emulator.h says how the threads of a block do.
 // Device memory is host memory, streams and events are therefore done when they are asked, and errors come at the call.
-// RECEPTIVE_EMULATION_DEVICES (2), _MEMORY (bytes of each, 4 GiB), _SEED (0: in order) and _FAIL set what it pretends.
+// RECEPTIVE_EMULATION_DEVICES (2), _MEMORY (bytes of each, 4 GiB), _SEED (0: in order) and _FAIL set what it pretends;
+// _REPORT names a file that says at the end what failed so, and what was not given back.
 #pragma once
 
 #include <cstddef>

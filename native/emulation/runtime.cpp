@@ -39,8 +39,25 @@ std::mutex mutex;
 std::map<void*, Allocation> allocations;  // of the devices
 std::map<int, std::size_t> used;
 std::map<int, cudaError_t> lost;  // sticky errors by device
+std::vector<std::string> failed;  // injected failures that happened, as NAME:N
 thread_local int current = 0;
 thread_local cudaError_t last = cudaSuccess;
+
+// Written when the process ends, after the last environment has given back what it had.
+struct Report {
+  ~Report() {
+    const char* path = std::getenv("RECEPTIVE_EMULATION_REPORT");
+    std::FILE* const file = path == nullptr ? nullptr : std::fopen(path, "w");
+    if (file == nullptr) return;
+    std::size_t leaked = 0;
+    for (const auto& [memory, allocation] : allocations) leaked += allocation.bytes;
+    std::fprintf(file, "{\"leaked_bytes\": %zu, \"injected_faults\": [", leaked);
+    for (std::size_t i = 0; i < failed.size(); ++i)
+      std::fprintf(file, "%s\"%s\"", i == 0 ? "" : ", ", failed[i].c_str());
+    std::fprintf(file, "]}\n");
+    std::fclose(file);
+  }
+} report;
 
 long variable(const char* name, long otherwise) {
   const char* text = std::getenv(name);
@@ -63,10 +80,8 @@ bool is_sticky(cudaError_t error) {
   return false;
 }
 
-std::vector<Injection> parse_injections() {
+std::vector<Injection> parse_injections(std::string_view rest) {
   std::vector<Injection> list;
-  const char* text = std::getenv("RECEPTIVE_EMULATION_FAIL");
-  std::string_view rest = text == nullptr ? "" : text;
   while (!rest.empty()) {
     const std::string one(rest.substr(0, rest.find(',')));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
@@ -119,15 +134,23 @@ cudaError_t sticky() {
 
 cudaError_t injected(const char* name, cudaError_t usual) {
   const std::lock_guard lock(mutex);
-  static std::vector<Injection> injections = parse_injections();
+  static std::string given;
+  static std::vector<Injection> injections;
+  const char* const variable = std::getenv("RECEPTIVE_EMULATION_FAIL");
+  const std::string_view text = variable == nullptr ? "" : variable;
+  if (text != given) {
+    given = text;
+    injections = parse_injections(given);
+  }
+  cudaError_t result = cudaSuccess;
   for (Injection& one : injections) {
     if (one.name != name) continue;
     ++one.calls;
-    if (one.calls == one.number || (one.later && one.calls > one.number)) {
-      return one.error == cudaSuccess ? usual : one.error;
-    }
+    if (result != cudaSuccess || (one.calls != one.number && !(one.later && one.calls > one.number))) continue;
+    result = one.error == cudaSuccess ? usual : one.error;
+    failed.push_back(one.name + ":" + std::to_string(one.calls));
   }
-  return cudaSuccess;
+  return result;
 }
 
 }  // namespace receptive::emulation
@@ -135,6 +158,8 @@ cudaError_t injected(const char* name, cudaError_t usual) {
 using namespace receptive::emulation;
 
 cudaError_t cudaGetDeviceCount(int* count) {
+  const cudaError_t failure = injected("cudaGetDeviceCount", cudaErrorUnknown);
+  if (failure != cudaSuccess) return told(failure);
   *count = options().devices;
   return *count > 0 ? cudaSuccess : told(cudaErrorNoDevice);
 }
@@ -148,6 +173,8 @@ cudaError_t cudaDriverGetVersion(int* version) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
+  const cudaError_t failure = injected("cudaSetDevice", cudaErrorUnknown);
+  if (failure != cudaSuccess) return told(failure);
   if (device < 0 || device >= options().devices) return told(cudaErrorInvalidDevice);
   current = device;
   return cudaSuccess;

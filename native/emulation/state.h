@@ -19,7 +19,8 @@ void raise(cudaError_t error);
 cudaError_t sticky();
 
 // RECEPTIVE_EMULATION_FAIL=NAME:N[+][=ERROR],…: the N-th call of the function (`launch` for kernels) in the process
-// gives ERROR, with + all later ones too; without ERROR out of memory for allocations, `usual` for others.
+// gives ERROR, with + all later ones too; without ERROR out of memory for allocations, `usual` for others. Calls are
+// counted from where the text has changed, so a test may set process.env between calls.
 cudaError_t injected(const char* name, cudaError_t usual);
 
 }  // namespace receptive::emulation

@@ -1,52 +1,16 @@
 import * as receptive from 'receptive';
-import { Tensor } from 'receptive';
 import { afterEach, describe, expect, it } from 'vitest';
 import { availableDevices } from '../support/devices';
-import { argumentSource, randomSource } from '../support/programs/fuzzArguments.mjs';
-import { recipes } from '../support/programs/fuzzRecipes.mjs';
-import { Random, testSeed } from '../support/random';
-import { type AnyTensor, toTensor } from '../support/tensors';
+import { ApiCalls } from '../support/programs/apiCalls.mjs';
+import { testSeed } from '../support/random';
 
 // Every public function on a GPU and on the CPU, with the plausible calls of the fuzz: with small integers, whose sums have the
 // same bits in any order, and with random values.
 
 type Function = (...args: unknown[]) => unknown;
-type Recipe = () => unknown[];
-type Fill = 'integers' | 'values';
 
 const draws = 25;
-const random = randomSource(testSeed);
-const values = new Random('parity');
-let fill: Fill = 'integers';
-let held: AnyTensor[] = [];
-
-function newTensor(shape: readonly number[], dtype: receptive.DType = 'float32'): AnyTensor {
-  const isFloat = dtype === 'float32' || dtype === 'float64';
-  const array =
-    isFloat && fill === 'values'
-      ? values.array(shape, dtype)
-      : values.integers(shape, isFloat ? -4 : 0, dtype === 'bool' ? 1 : 4);
-  const t = toTensor(array, dtype);
-  held.push(t);
-  return t;
-}
-
-const source = argumentSource(random, { add: (t: AnyTensor) => held.push(t), any: () => undefined, empty: () => {} });
-const { ops, gradients } = recipes(random, {
-  ...source,
-  tensor: newTensor,
-  anyTensor: () => newTensor(source.shape(), random.pick(['float32', 'float64', 'int32', 'uint8', 'bool'])),
-}) as Record<'ops' | 'gradients', Record<string, Recipe>>;
-
-/** What computes nothing, or runs a callback that does. */
-const leftOut = new Set(
-  (
-    'convOutputSize convAlgorithms convSearchResults clearConvSearchResults loadConvSearchResults setRngState getRngState ' +
-    'manualSeed setNumThreads getNumThreads setMatmulPrecision getMatmulPrecision setDefaultDevice getDefaultDevice ' +
-    'memoryStats resetPeakMemory emptyCache devices tidy keep noGrad checkpoint customGradient gradients withDevice profile ' +
-    'chromeTrace synchronize withSampleRange setMemoryLimit'
-  ).split(' '),
-);
+const calls = new ApiCalls(testSeed);
 
 /** Functions whose results are rounded on the way, whatever they are given. */
 const rounded = new Set(
@@ -58,37 +22,16 @@ const rounded = new Set(
   ).split(' '),
 );
 
-const isOptions = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
-
-/** The same value with all tensors in it put through `f`. */
-function mapTensors(value: unknown, f: (t: AnyTensor) => unknown): unknown {
-  if (value instanceof Tensor) return f(value as AnyTensor);
-  if (Array.isArray(value)) return value.map((item) => mapTensors(item, f));
-  if (!isOptions(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, f)]));
-}
-
-function tensorsIn(value: unknown): AnyTensor[] {
-  const found: AnyTensor[] = [];
-  mapTensors(value, (t) => found.push(t));
-  return found;
-}
-
 interface Values {
   readonly shape: readonly number[];
   readonly dtype: receptive.DType;
   readonly data: ArrayLike<number>;
 }
 
-/** What a call made of its arguments: the tensors of its result, and those that it was given; or the error. */
+/** What a call made of its arguments, or the error. */
 function outcome(f: Function, args: unknown[], device: string): Values[] | receptive.ReceptiveError {
-  receptive.manualSeed(7);
-  const read = (t: AnyTensor): Values => ({ shape: t.shape, dtype: t.dtype, data: t.dataSync() });
   try {
-    const result = tensorsIn(receptive.withDevice(device, () => f(...args)));
-    held.push(...result);
-    return [...result, ...tensorsIn(args)].map(read);
+    return calls.run(f, args, device) as Values[];
   } catch (error) {
     if (!(error instanceof receptive.ReceptiveError)) throw error;
     return error;
@@ -117,38 +60,21 @@ function expectParity(actual: Values, expected: Values, growth: number, what: st
   }
 }
 
-const functions: [name: string, f: Function, recipe: Recipe][] = [
-  ...Object.entries(ops)
-    .filter(([name]) => !leftOut.has(name))
-    .map(([name, recipe]): [string, Function, Recipe] => [name, receptive[name as 'relu'] as Function, recipe]),
-  ...Object.entries(gradients).map(([name, recipe]): [string, Function, Recipe] => [
-    `grad.${name}`,
-    receptive.grad[name as 'relu'] as Function,
-    recipe,
-  ]),
-];
 const gpus = availableDevices.filter((id) => id.startsWith('cuda'));
 
 describe.skipIf(gpus.length === 0)('parity with the CPU', () => {
-  afterEach(() => {
-    for (const t of held) if (!t.disposed) t.dispose();
-    held = [];
-  });
+  afterEach(() => calls.release());
 
   describe.each(gpus)('on %s', (device) => {
     describe.each(['integers', 'values'] as const)('of %s', (filled) => {
-      it.each(functions)('%s', (name, f, recipe) => {
-        fill = filled;
+      it.each(calls.functions)('%s', (name, f, recipe) => {
+        calls.fill = filled;
         const exact = filled === 'integers' && !rounded.has(name.replace('grad.', ''));
         let compared = 0;
         for (let draw = 0; draw < draws; draw++) {
-          const args = receptive.withDevice('cpu', recipe);
+          const args = calls.draw(recipe);
           const growth = growthOf(args);
-          const moved = mapTensors(args, (t) => {
-            const copy = t.to(device) as AnyTensor;
-            held.push(copy);
-            return copy;
-          }) as unknown[];
+          const moved = calls.moved(args, device);
           const expected = outcome(f, args, 'cpu');
           const actual = outcome(f, moved, device);
           const what = `${name}, draw ${draw}`;
