@@ -8,15 +8,20 @@ import {
   setDefaultDeviceNumber,
 } from './deviceTable';
 import { ArgumentError } from './errors';
+import { deviceLibraries } from './libraries';
 import { type DeviceInfo, native } from './native';
 import { refusePromise } from './scope';
 
 /**
  * The devices of this machine: the CPU first, then GPUs. A device that this build could use but cannot here is listed with
- * `available: false` and the reason.
+ * `available: false` and the reason, and a CUDA device with the libraries that it can use, which are looked for at the first
+ * call.
  */
 export function devices(): DeviceInfo[] {
-  return [...native.devices()];
+  return native.devices().map((info, number) => {
+    const libraries = info.available ? deviceLibraries(number) : undefined;
+    return libraries === undefined ? info : { ...info, libraries };
+  });
 }
 
 /** The device on which tensors are made when none is named: `cpu`, unless RECEPTIVE_DEVICE or the program says otherwise. */

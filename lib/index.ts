@@ -50,7 +50,7 @@ export {
   UnsupportedError,
 } from './errors';
 export { emptyCache, memoryStats, resetPeakMemory, setMemoryLimit } from './memory';
-export type { DeviceInfo, MemoryStats } from './nativeTypes';
+export type { DeviceInfo, DeviceLibraries, LibraryInfo, MemoryStats } from './nativeTypes';
 export * as grad from './ops/gradients';
 export * from './ops/index';
 export { type ChromeTrace, chromeTrace, type Profile, type ProfileEvent, profile } from './profile';

@@ -20,6 +20,8 @@ export interface NativeAddon {
   synchronize(device: number): Promise<void>;
   synchronizeSync(device: number): void;
   devices(): readonly DeviceInfo[];
+  /** Those that the device's backend uses where they are found; looks for them at the first call. */
+  libraries(device: number): readonly NativeLibrary[];
   memoryStats(device: number): MemoryStats;
   setMemoryLimit(device: number, bytes: number): void;
   emptyCache(device: number): void;
@@ -70,6 +72,25 @@ export interface DeviceInfo {
   readonly memory: number;
   readonly available: boolean;
   /** Why the device is not available; null where it is. */
+  readonly reason: string | null;
+  /** Of an available CUDA device, from `devices()`: what it can use beside its own kernels. */
+  readonly libraries?: DeviceLibraries;
+}
+
+/** A library that is used where it is found: its version and file, or why it is not used. */
+export type LibraryInfo = { readonly version: string; readonly path: string } | { readonly reason: string };
+
+/** The libraries of a CUDA device. */
+export interface DeviceLibraries {
+  /** For `matmulBackend: 'cublas'`; versions 12 and 13. */
+  readonly cublas: LibraryInfo;
+}
+
+/** The same from the addon, where null stands for what is not known. */
+export interface NativeLibrary {
+  readonly name: string;
+  readonly version: string | null;
+  readonly path: string | null;
   readonly reason: string | null;
 }
 

@@ -10,7 +10,7 @@ import { type Trace, type TracedCall, traceStorage, tracing } from './trace';
 export interface ProfileEvent {
   /** Name of the kernel: that of the public function where one kernel serves it. */
   readonly op: string;
-  /** Algorithm of a convolution, else null. */
+  /** Algorithm of a convolution, `cublas` for a product by that library, else null. */
   readonly algorithm: string | null;
   /** Which form of that algorithm, where it has several: `winogradF2` or `winogradF4`. */
   readonly variant: string | null;

@@ -13,6 +13,14 @@ export const algorithmNames = [
   { kernel: 'direct', name: 'direct', variant: null },
 ] as const;
 
+/** The algorithm of a call, by the attributes that tell: a convolution's, or the library that a product is left to. */
+function algorithmOf(attrs: Attributes | undefined): Pick<TracedCall, 'algorithm' | 'variant'> {
+  const number = attrs?.algorithm;
+  const known = typeof number === 'number' ? algorithmNames[number] : undefined;
+  if (known !== undefined) return { algorithm: known.name, variant: known.variant };
+  return { algorithm: typeof attrs?.library === 'number' && attrs.library > 0 ? 'cublas' : null, variant: null };
+}
+
 /** One call made under a profile. */
 export interface TracedCall {
   readonly op: number;
@@ -50,13 +58,10 @@ export function dispatchTraced(
   }
   words[4] = trace.token;
   native.dispatch();
-  const number = attrs?.algorithm;
-  const known = typeof number === 'number' ? algorithmNames[number] : undefined;
   trace.calls.push({
     op,
     device,
     shapes: [inputs.map(({ shape }) => shape), [...outputs]],
-    algorithm: known?.name ?? null,
-    variant: known?.variant ?? null,
+    ...algorithmOf(attrs),
   });
 }

@@ -177,7 +177,7 @@ describeOnDevices('packed weights', (device) => {
     const input = toTensor(x);
     const labels = toTensor(ndarray([1], [7]), 'int32');
     const logits = toTensor(ndarray([1, 3], [1, 2, 3]));
-    const settings = { ...options, algorithm: most };
+    const settings = { ...options, algorithm: most } as const;
     // A poisoned input: its convolution does not run, so nothing was packed.
     const poison = crossEntropy(logits, labels);
     const bad = mul(input, poison);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeviceInfo } from '../nativeTypes';
+import type { DeviceInfo, LibraryInfo } from '../nativeTypes';
 import { packageFolder } from './packageFolder';
 
 /** What `receptive info --json` prints. */
@@ -33,13 +33,17 @@ async function collect(): Promise<Info> {
   };
 }
 
-function deviceLines({ id, kind, name, target, targets, threads, memory, available, reason }: DeviceInfo): string[] {
+const libraryText = (of: LibraryInfo): string => ('reason' in of ? of.reason : `${of.version}, ${of.path}`);
+
+function deviceLines(device: DeviceInfo): string[] {
+  const { id, kind, name, target, targets, threads, memory, available, reason, libraries } = device;
   if (!available) return [`${id}: not available`, `  reason   ${reason}`];
   return [
     `${id}: ${name}`,
     `  target   ${target}${targets.length > 1 ? ` (of ${targets.join(', ')})` : ''}`,
     `  ${kind === 'cpu' ? 'threads ' : 'units   '} ${threads}`,
     `  memory   ${(memory / 2 ** 30).toFixed(1)} GiB`,
+    ...Object.entries(libraries ?? {}).map(([library, of]) => `  ${library.padEnd(8)} ${libraryText(of)}`),
   ];
 }
 

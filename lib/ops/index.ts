@@ -88,6 +88,7 @@ export {
   sumSquaredError,
 } from './loss';
 export { type MatmulOptions, matmul } from './matmul';
+export type { MatmulBackend, MatmulBackendOptions } from './matmulBackend';
 export { type OneHotOptions, oneHot } from './oneHot';
 export { type SgdOptions, scale_, sgdStep_ } from './optim';
 export {

@@ -7,6 +7,7 @@ import { checkedSize, extentsOf, type Shape, sameShape, shapeText, sizeOf } from
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { matmul, maxExtent } from './matmul';
+import { expectMatmulBackend, type MatmulBackend, type MatmulBackendOptions } from './matmulBackend';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
 import { sum } from './reduce';
 
@@ -52,20 +53,24 @@ function plan(op: string, input: AnyTensor, weight: AnyTensor): Sizes {
  * @param weight Same dtype and device, [outputs, inputs].
  * @param bias Same dtype and device, [outputs]; none if left out.
  * @returns A new tensor [..., outputs].
- * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError.
+ * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError; UnsupportedError where `matmulBackend` asks for
+ *   a library that cannot be used.
  */
 export function linear<D extends DType>(
   input: Tensor<D>,
   weight: Tensor<NoInfer<D>>,
   bias?: Tensor<NoInfer<D>> | null,
+  options?: MatmulBackendOptions,
 ): Tensor<D> {
   expectFloatTensor('linear', 'input', input);
   expectFloatTensor('linear', 'weight', weight);
   expectPartner('linear', 'input', input, 'weight', weight);
+  const { matmulBackend } = expectOptions('linear', options, ['matmulBackend']);
+  const library = expectMatmulBackend('linear', matmulBackend, input._device);
   const { rows, inputs, outputs, outputShape } = plan('linear', input, weight);
-  const attrs = { rows, in: inputs, out: outputs };
+  const attrs = { rows, in: inputs, out: outputs, library };
   if (bias === undefined || bias === null) {
-    return recorded(run1(linearOp, [input, weight], input.dtype, outputShape, attrs), input, weight, null);
+    return recorded(run1(linearOp, [input, weight], input.dtype, outputShape, attrs), input, weight, null, matmulBackend);
   }
   expectFloatTensor('linear', 'bias', bias);
   expectPartner('linear', 'input', input, 'bias', bias);
@@ -74,7 +79,7 @@ export function linear<D extends DType>(
       `linear: bias must have shape [${outputs}], one number per output, given ${shapeText(bias.shape)}`,
     );
   }
-  return recorded(run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs), input, weight, bias);
+  return recorded(run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs), input, weight, bias, matmulBackend);
 }
 
 /** [..., n] as [rows, n]. */
@@ -86,14 +91,19 @@ function asRows<D extends DType>(tensor: Tensor<D>): Tensor<D> {
 const withShape = <D extends DType>(tensor: Tensor<D>, shape: Shape): Tensor<D> =>
   sameShape(tensor.shape, shape) ? tensor : tensor.reshape(shape);
 
-const linearRule = rule<readonly number[]>(
+interface Recorded {
+  readonly inputShape: Shape;
+  readonly matmulBackend: MatmulBackend | undefined;
+}
+
+const linearRule = rule<Recorded>(
   'linear',
   { keeps: 'input for the weight, weight for the input', differentiable: true },
-  ({ gradOutput, saved: [input, weight], state: inputShape, needs }) => {
+  ({ gradOutput, saved: [input, weight], state: { inputShape, matmulBackend }, needs }) => {
     const g = asRows(gradOutput);
     return [
-      needs[0] ? withShape(matmul(g, weight), inputShape) : null,
-      needs[1] ? matmul(g, asRows(input), { transposeA: true }) : null,
+      needs[0] ? withShape(matmul(g, weight, { matmulBackend }), inputShape) : null,
+      needs[1] ? matmul(g, asRows(input), { transposeA: true, matmulBackend }) : null,
       needs[2] ? sum(g, { axis: 0 }) : null,
     ];
   },
@@ -104,9 +114,10 @@ function recorded<D extends DType>(
   input: Tensor<D>,
   weight: Tensor<D>,
   bias: Tensor<D> | null,
+  matmulBackend: MatmulBackend | undefined,
 ): Tensor<D> {
   if (!recording(input, weight, bias)) return output;
-  return record(linearRule, [input, weight, bias], output, crosswise(input, weight), input.shape);
+  return record(linearRule, [input, weight, bias], output, crosswise(input, weight), { inputShape: input.shape, matmulBackend });
 }
 
 /**
@@ -116,40 +127,41 @@ function recorded<D extends DType>(
  * @param gradOutput Gradient of the output, [..., outputs], float32 or float64.
  * @param input The forward op's input.
  * @param weight The forward op's weight.
- * @param options `bias: false` skips the bias gradient, which is null then.
- * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError.
+ * @param options `bias: false` skips the bias gradient, which is null then; `matmulBackend` as in the forward op.
+ * @throws ShapeError, DTypeError, DeviceError, ArgumentError, DisposedError, UnsupportedError.
  */
 export function linearGradient<D extends DType>(
   gradOutput: Tensor<D>,
   input: Tensor<NoInfer<D>>,
   weight: Tensor<NoInfer<D>>,
-  options?: { readonly bias?: true },
+  options?: { readonly bias?: true } & MatmulBackendOptions,
 ): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> };
 export function linearGradient<D extends DType>(
   gradOutput: Tensor<D>,
   input: Tensor<NoInfer<D>>,
   weight: Tensor<NoInfer<D>>,
-  options: { readonly bias?: boolean } | undefined,
+  options: ({ readonly bias?: boolean } & MatmulBackendOptions) | undefined,
 ): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> | null };
 export function linearGradient<D extends DType>(
   gradOutput: Tensor<D>,
   input: Tensor<NoInfer<D>>,
   weight: Tensor<NoInfer<D>>,
-  options?: { readonly bias?: boolean },
+  options?: { readonly bias?: boolean } & MatmulBackendOptions,
 ): { input: Tensor<D>; weight: Tensor<D>; bias: Tensor<D> | null } {
   const op = 'grad.linear';
-  const { bias = true } = expectOptions(op, options, ['bias']);
+  const { bias = true, matmulBackend } = expectOptions(op, options, ['bias', 'matmulBackend']);
   expectBoolean(op, 'bias', bias);
   expectFloatTensor(op, 'gradOutput', gradOutput);
   expectPartner(op, 'gradOutput', gradOutput, 'input', input);
   expectPartner(op, 'gradOutput', gradOutput, 'weight', weight);
+  expectMatmulBackend(op, matmulBackend, gradOutput._device);
   const { outputShape } = plan(op, input, weight);
   expectGradientShape(op, gradOutput, outputShape, 'as the output');
   return tidy(() => {
     const g = asRows(gradOutput);
     return {
-      input: withShape(matmul(g, weight), input.shape),
-      weight: matmul(g, asRows(input), { transposeA: true }),
+      input: withShape(matmul(g, weight, { matmulBackend }), input.shape),
+      weight: matmul(g, asRows(input), { transposeA: true, matmulBackend }),
       bias: bias ? (sum(g, { axis: 0 }) as Tensor<DType> as Tensor<D>) : null,
     };
   });

@@ -7,13 +7,14 @@ import { broadcastShapes, checkedSize, extentsOf, type Shape, sameShape, shapeTe
 import { crosswise, record, recording, rule } from '../tape/node';
 import type { AnyTensor, Tensor } from '../tensor';
 import { broadcastStrides, collapse } from './broadcast';
+import { expectMatmulBackend, type MatmulBackend, type MatmulBackendOptions } from './matmulBackend';
 import { expectFloatTensor, expectGradientShape, expectPartner } from './operands';
 import { sumTo } from './reduce';
 
 const matmulOp = opNumber('matmul');
 
 /** Options of `matmul`. */
-export interface MatmulOptions {
+export interface MatmulOptions extends MatmulBackendOptions {
   /** Use a with its last two axes exchanged. */
   readonly transposeA?: boolean;
   /** Use b with its last two axes exchanged. */
@@ -37,6 +38,9 @@ interface Product {
   readonly k: number;
   /** Without the axes that vectors were given. */
   readonly outputShape: Shape;
+  /** What the caller asked for, and its number at the boundary. */
+  readonly backend: MatmulBackend | undefined;
+  readonly library: number;
 }
 
 function expectMatrices(op: string, name: 'a' | 'b', shape: Shape, transposed: boolean): void {
@@ -58,9 +62,14 @@ function matrixOf(shape: Shape, transposed: boolean): { readonly rows: number; r
 const lead = (shape: Shape): number[] => extentsOf(shape, 0, -2);
 
 function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | undefined): Product {
-  const { transposeA = false, transposeB = false } = expectOptions(op, options, ['transposeA', 'transposeB']);
+  const {
+    transposeA = false,
+    transposeB = false,
+    matmulBackend: backend,
+  } = expectOptions(op, options, ['transposeA', 'transposeB', 'matmulBackend']);
   expectBoolean(op, 'transposeA', transposeA);
   expectBoolean(op, 'transposeB', transposeB);
+  const library = expectMatmulBackend(op, backend, a._device);
   expectMatrices(op, 'a', a.shape, transposeA);
   expectMatrices(op, 'b', b.shape, transposeB);
   const aShape = a.shape.length === 1 ? [1, a.shape[0]] : a.shape;
@@ -82,7 +91,7 @@ function plan(op: string, a: AnyTensor, b: AnyTensor, options: MatmulOptions | u
   if (a.shape.length > 1) outputShape.push(m);
   if (b.shape.length > 1) outputShape.push(n);
   checkedSize(op, outputShape, bytesPerElement(a.dtype));
-  return { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape };
+  return { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape, backend, library };
 }
 
 function batchShape(op: string, a: Shape, b: Shape): Shape {
@@ -96,12 +105,22 @@ function batchShape(op: string, a: Shape, b: Shape): Shape {
 }
 
 function multiply<D extends DType>(a: Tensor<D>, b: Tensor<D>, product: Product): Tensor<D> {
-  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape } = product;
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, outputShape, library } = product;
   const rows = sizeOf(batch) * m;
   if (sizeOf(lead(bShape)) === 1 && !transposeA && rows <= maxExtent) {
     // One right-hand matrix for all: the rows of all left-hand ones make one matrix.
-    const attrs = { rank: 1, batch: [1], aStrides: [0], bStrides: [0], m: rows, n, k, transposeA, transposeB };
-    return run1(matmulOp, [a, b], a.dtype, outputShape, attrs);
+    return run1(matmulOp, [a, b], a.dtype, outputShape, {
+      rank: 1,
+      batch: [1],
+      aStrides: [0],
+      bStrides: [0],
+      m: rows,
+      n,
+      k,
+      transposeA,
+      transposeB,
+      library,
+    });
   }
   const { dims, strides } = collapse(batch, [
     broadcastStrides(lead(aShape), batch, m * k),
@@ -118,6 +137,7 @@ function multiply<D extends DType>(a: Tensor<D>, b: Tensor<D>, product: Product)
     k,
     transposeA,
     transposeB,
+    library,
   });
 }
 
@@ -145,7 +165,7 @@ const matmulRule = rule<Recorded>(
  * @param b Same dtype and device, [K] or [..., K, N]; with `transposeB` [..., N, K].
  * @returns A new tensor [..., M, N]; zeros where K is 0.
  * @throws ShapeError for scalars, unequal K, batches that do not broadcast, a transposed vector; DTypeError,
- *   DeviceError, ArgumentError, DisposedError.
+ *   DeviceError, ArgumentError, DisposedError; UnsupportedError where `matmulBackend` asks for a library that cannot be used.
  */
 export function matmul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>, options?: MatmulOptions): Tensor<D> {
   expectFloatTensor('matmul', 'a', a);
@@ -158,8 +178,8 @@ export function matmul<D extends DType>(a: Tensor<D>, b: Tensor<NoInfer<D>>, opt
 }
 
 /** sum over the batch of op(a) op(b), as a matrix or batch of `shape`, for operands that are matrices. */
-function summed<D extends DType>(a: Tensor<D>, b: Tensor<D>, transposeA: boolean, transposeB: boolean, shape: Shape) {
-  return sumTo(matmul(a, b, { transposeA, transposeB }), shape);
+function summed<D extends DType>(a: Tensor<D>, b: Tensor<D>, options: MatmulOptions, shape: Shape) {
+  return sumTo(matmul(a, b, options), shape);
 }
 
 /**
@@ -191,14 +211,16 @@ export function matmulGradient<D extends DType>(
 }
 
 function leftGradient<D extends DType>(gradOutput: Tensor<D>, b: Tensor<D>, product: Product): Tensor<D> {
-  const { transposeA, transposeB, aShape, bShape, batch, m, n } = product;
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, backend: matmulBackend } = product;
   const g = gradOutput.reshape([...batch, m, n]);
   const right = b.reshape(bShape);
-  return transposeA ? summed(right, g, transposeB, true, aShape) : summed(g, right, false, !transposeB, aShape);
+  return transposeA
+    ? summed(right, g, { transposeA: transposeB, transposeB: true, matmulBackend }, aShape)
+    : summed(g, right, { transposeB: !transposeB, matmulBackend }, aShape);
 }
 
 function rightGradient<D extends DType>(gradOutput: Tensor<D>, a: Tensor<D>, product: Product): Tensor<D> {
-  const { transposeA, transposeB, aShape, bShape, batch, m, n, k } = product;
+  const { transposeA, transposeB, aShape, bShape, batch, m, n, k, backend: matmulBackend } = product;
   let g = gradOutput.reshape([...batch, m, n]);
   let left = a.reshape(aShape);
   const rows = sizeOf(batch) * m;
@@ -207,5 +229,7 @@ function rightGradient<D extends DType>(gradOutput: Tensor<D>, a: Tensor<D>, pro
     g = g.reshape([rows, n]);
     left = left.reshape([rows, k]);
   }
-  return transposeB ? summed(g, left, true, transposeA, bShape) : summed(left, g, !transposeA, false, bShape);
+  return transposeB
+    ? summed(g, left, { transposeA: true, transposeB: transposeA, matmulBackend }, bShape)
+    : summed(left, g, { transposeA: !transposeA, matmulBackend }, bShape);
 }

@@ -85,6 +85,23 @@ Napi::Value device_table(Napi::Env env, Environment& environment) {
   return table;
 }
 
+Napi::Value library_table(Napi::Env env, const std::vector<LibraryInfo>& libraries) {
+  Napi::Array table = Napi::Array::New(env, libraries.size());
+  const auto text = [env](const std::string& value) {
+    return value.empty() ? env.Null() : Napi::String::New(env, value);
+  };
+  for (std::uint32_t i = 0; i < libraries.size(); ++i) {
+    const LibraryInfo& library = libraries[i];
+    Napi::Object row = Napi::Object::New(env);
+    row["name"] = library.name;
+    row["version"] = text(library.version);
+    row["path"] = text(library.path);
+    row["reason"] = text(library.reason);
+    table[i] = row;
+  }
+  return table;
+}
+
 Napi::Value event_table(Napi::Env env, const std::vector<ProfileEvent>& events) {
   Napi::Array table = Napi::Array::New(env, events.size());
   for (std::uint32_t i = 0; i < events.size(); ++i) {
@@ -126,6 +143,9 @@ void export_tables(Napi::Env env, Napi::Object exports, Environment& environment
   const auto function = [&](const char* name, auto body) { define(env, exports, environment, name, body); };
 
   function("devices", [](const Napi::CallbackInfo& info, Environment& e) { return device_table(info.Env(), e); });
+  function("libraries", [](const Napi::CallbackInfo& info, Environment& e) {
+    return library_table(info.Env(), device_argument(info, e).libraries());
+  });
   function("memoryStats", [](const Napi::CallbackInfo& info, Environment& e) { return memory_stats(info, e); });
   function("setMemoryLimit", [](const Napi::CallbackInfo& info, Environment& e) {
     device_argument(info, e).allocator().set_limit(integer_argument(info, 1, "setMemoryLimit: bytes", 0, kMaxInteger));

@@ -27,6 +27,14 @@ struct DeviceInfo {
   std::string reason;  // when it is not
 };
 
+// A library that a backend uses where it is found.
+struct LibraryInfo {
+  std::string name;
+  std::string version;  // empty: not known
+  std::string path;     // empty: not found
+  std::string reason;   // why it is not used; empty: it is
+};
+
 class Device {
  public:
   explicit Device(DeviceInfo info) : info_(std::move(info)) {}
@@ -39,6 +47,9 @@ class Device {
   // Compute threads; 0 where that means nothing.
   virtual int threads() const { return 0; }
   virtual void set_threads(int) {}
+
+  // What the backend has beside its own kernels; looked for at the first call.
+  virtual std::vector<LibraryInfo> libraries() const { return {}; }
 
   // The following throw Error(device) where the device is not available.
   virtual const OpSet& ops() const = 0;

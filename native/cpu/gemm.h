@@ -36,6 +36,9 @@ RECEPTIVE_FN Operand<T> operand(const Source& source) {
                   int width, T* dst) { static_cast<const Source*>(from)->pack(item, k0, kc, j0, count, width, dst); }};
 }
 
+// Why a product is not left to a library.
+RECEPTIVE_HOST_FN const char* library_refused() { return "the CPU has no library for products"; }
+
 // Block sizes: kc so that B's panel is about the second cache's share of one thread, and the packing budget of A.
 template <class T>
 struct GemmBlocks {

@@ -15,10 +15,13 @@ struct FaultSlot {
 };
 inline constexpr unsigned long long kNoFault = ~0ull;
 
+class StreamLibraries;  // stream_libraries.h
+
 struct CudaContext {
   cudaStream_t stream;
   FaultSlot* fault;
   int multiprocessors;
+  StreamLibraries* libraries;
 };
 
 }  // namespace receptive

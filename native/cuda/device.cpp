@@ -5,6 +5,7 @@
 
 #include <mutex>
 
+#include "cublas.h"
 #include "health.h"
 #include "stream.h"
 #include "table.h"
@@ -26,6 +27,7 @@ class CudaDevice final : public Device {
         pinned_(this->info().id + " (pinned host memory)", pinned_memory(health_), kMostPinned),
         multiprocessors_(multiprocessors) {}
 
+  std::vector<LibraryInfo> libraries() const override { return {cublas().info}; }
   const OpSet& ops() const override { return ops_; }
   Allocator& allocator() override { return allocator_; }
   std::unique_ptr<Stream> create_stream(std::uint32_t number, CompletionSink& sink, ProfileLog& profile) override {

@@ -121,6 +121,7 @@ class Executor {
   // For headers of this backend that have kernels of their own.
   cudaStream_t stream() const { return cuda().stream; }
   int multiprocessors() const { return cuda().multiprocessors; }
+  StreamLibraries& libraries() const { return *cuda().libraries; }
 
   FaultLog faults() const { return FaultLog{cuda().fault}; }
 

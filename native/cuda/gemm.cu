@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "gemm_library.h"
 #include "matrix_copier.h"
 
 namespace receptive::RECEPTIVE_TARGET {
@@ -92,6 +93,7 @@ void with_matrix(const Operand<T>& of, std::int64_t count, std::int64_t width, F
 template <class T>
 void gemm(const Executor& executor, const GemmProblem<T>& p, std::byte* workspace, bool whole) {
   if (p.rows <= 0 || p.columns <= 0 || p.items <= 0) return;
+  if (p.library != ProductLibrary::none) return gemm_by_library(executor, p);
   const GemmSplits splits =
       whole ? GemmSplits::none(p.steps) : gemm_splits(p.rows, p.columns, p.steps, p.a_items, p.samples);
   with_matrix(p.a, p.a_items, p.rows, [&](const auto& a) {

@@ -76,6 +76,9 @@ struct MatrixPlace {
   }
 };
 
+// Why a product is not left to a library; null: it may be.
+RECEPTIVE_HOST_FN const char* library_refused() { return nullptr; }
+
 // Samples count as so many wherever a split would depend on them.
 inline constexpr std::int64_t kUsualSamples = 64;
 

@@ -47,11 +47,13 @@ CudaStream::CudaStream(std::uint32_t device, DeviceHealth& health, Allocator& al
       pinned_(pinned),
       sink_(sink),
       profile_(profile),
-      multiprocessors_(multiprocessors) {}
+      multiprocessors_(multiprocessors),
+      libraries_(health, *this) {}
 
 CudaStream::~CudaStream() {
   cancel();
   if (use_device(health_.ordinal()) == cudaSuccess) {
+    libraries_.close();
     for (Item& item : ring_) {
       destroy(item.done);
       destroy(item.start);
@@ -133,7 +135,7 @@ void CudaStream::begin_timing(Item& item) {
 }
 
 void CudaStream::launch(Item& item, const OpTask& task) {
-  CudaContext cuda{stream_, faults_ + launched_ % kSlots, multiprocessors_};
+  CudaContext cuda{stream_, faults_ + launched_ % kSlots, multiprocessors_, &libraries_};
   KernelContext context{};
   context.parallel.threads = 1;
   context.workspace = task.workspace;

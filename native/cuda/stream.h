@@ -17,6 +17,7 @@
 #include "../core/stream.h"
 #include "context.h"
 #include "health.h"
+#include "stream_libraries.h"
 
 namespace receptive {
 
@@ -75,6 +76,7 @@ class CudaStream final : public Stream {
   ProfileLog& profile_;
   const int multiprocessors_;
   FailureLog failures_;
+  StreamLibraries libraries_;
 
   cudaStream_t stream_ = nullptr;
   Block* faultBlock_ = nullptr;  // pinned: a FaultSlot for each slot of the ring

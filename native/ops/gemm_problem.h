@@ -26,6 +26,10 @@ struct Result {
   Clamp<T> clamp{};  // of the whole sums
 };
 
+// Whether a product is left to the library that a backend has beside its own kernels, and how that may compute float32.
+enum class ProductLibrary : std::int64_t { none, exact, tf32 };
+inline constexpr std::int64_t kProductLibraries = 3;
+
 template <class T>
 struct GemmProblem {
   std::int64_t rows, columns, steps;  // M, N, K
@@ -37,6 +41,8 @@ struct GemmProblem {
   bool accumulate;  // add to what C holds (and no bias)
   // Rows are samples, which get the same bits alone and among others: no split depends on how many there are.
   bool samples = false;
+  // A library has neither row_bias nor clamp, and items in one dimension of C.
+  ProductLibrary library = ProductLibrary::none;
 };
 
 }  // namespace receptive::RECEPTIVE_TARGET

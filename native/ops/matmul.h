@@ -7,6 +7,12 @@
 
 namespace receptive::RECEPTIVE_TARGET {
 
+// Why a call may not leave its product to a library; null if it may, or does not.
+RECEPTIVE_HOST_FN const char* check_library(std::int64_t library) {
+  if (library < 0 || library >= kProductLibraries) return "unknown library";
+  return library == 0 ? nullptr : library_refused();
+}
+
 struct MatmulAttrs {
   std::int64_t rank;  // of the batch dimensions, collapsed
   std::int64_t batch[kMaxRank];
@@ -14,6 +20,7 @@ struct MatmulAttrs {
   std::int64_t bStrides[kMaxRank];
   std::int64_t m, n, k;
   bool transposeA, transposeB;
+  std::int64_t library;  // a ProductLibrary
 };
 
 template <class X>
@@ -24,7 +31,7 @@ struct MatmulOp {
                                      RECEPTIVE_INTEGER(MatmulAttrs, aStrides), RECEPTIVE_INTEGER(MatmulAttrs, bStrides),
                                      RECEPTIVE_INTEGER(MatmulAttrs, m),        RECEPTIVE_INTEGER(MatmulAttrs, n),
                                      RECEPTIVE_INTEGER(MatmulAttrs, k),        RECEPTIVE_FLAG(MatmulAttrs, transposeA),
-                                     RECEPTIVE_FLAG(MatmulAttrs, transposeB)};
+                                     RECEPTIVE_FLAG(MatmulAttrs, transposeB), RECEPTIVE_INTEGER(MatmulAttrs, library)};
   static constexpr int minInputs = 2, maxInputs = 2, outputs = 1;
 
   static std::int64_t items(const MatmulAttrs& a) {
@@ -39,6 +46,7 @@ struct MatmulOp {
         call.inputs[1].dtype != call.outputs[0].dtype) {
       return "tensors must all be float32 or all float64";
     }
+    if (const char* why = check_library(a.library)) return why;
     if (a.rank < 0 || a.rank > kMaxRank || !small_count(a.m) || !small_count(a.n) || !small_count(a.k))
       return "a size is out of range";
     std::int64_t count = 1;
@@ -63,6 +71,7 @@ struct MatmulOp {
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<MatmulAttrs>(call);
     std::int64_t bytes = 0;
+    if (a.library != 0) return bytes;
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       bytes = gemm_workspace<decltype(tag)>(a.m, a.n, a.k, items(a), items(a), threads);
     });
@@ -88,7 +97,9 @@ struct MatmulOp {
                           operand<T>(rows),
                           operand<T>(columns),
                           {static_cast<T*>(call.outputs[0].data), 1, a.m * a.n, 0, a.n, nullptr, nullptr, 0},
-                          false},
+                          false,
+                          false,
+                          static_cast<ProductLibrary>(a.library)},
            executor.workspace());
     });
   }
@@ -109,6 +120,7 @@ struct MatmulOp {
 
 struct LinearAttrs {
   std::int64_t rows, in, out;
+  std::int64_t library;  // a ProductLibrary
 };
 
 template <class X>
@@ -116,7 +128,7 @@ struct LinearOp {
   using Attrs = LinearAttrs;
   static constexpr const char* name = "linear";
   static constexpr Field fields[] = {RECEPTIVE_INTEGER(LinearAttrs, rows), RECEPTIVE_INTEGER(LinearAttrs, in),
-                                     RECEPTIVE_INTEGER(LinearAttrs, out)};
+                                     RECEPTIVE_INTEGER(LinearAttrs, out), RECEPTIVE_INTEGER(LinearAttrs, library)};
   static constexpr int minInputs = 2, maxInputs = 3, outputs = 1;
 
   static const char* check(const OpCall& call) {
@@ -125,6 +137,7 @@ struct LinearOp {
     if (!is_float(dtype) || call.inputs[0].dtype != dtype || call.inputs[1].dtype != dtype) {
       return "tensors must all be float32 or all float64";
     }
+    if (const char* why = check_library(a.library)) return why;
     if (!fits(call.inputs[0].size, a.rows, a.in)) return "the input has not rows * in elements";
     if (!fits(call.inputs[1].size, a.out, a.in)) return "the weight has not out * in elements";
     if (!fits(call.outputs[0].size, a.rows, a.out)) return "the output has not rows * out elements";
@@ -143,6 +156,7 @@ struct LinearOp {
   static std::int64_t workspace(const OpCall& call, int threads) {
     const auto& a = attrs_of<LinearAttrs>(call);
     std::int64_t bytes = 0;
+    if (a.library != 0) return bytes;
     dispatch_float(call.outputs[0].dtype, [&](auto tag) {
       using T = decltype(tag);
       if (!FewRows<T>::takes(a.rows, a.out, a.in)) {
@@ -160,7 +174,8 @@ struct LinearOp {
       const MatrixOperand<T> weight{static_cast<const T*>(call.inputs[1].data), 1, 0, 0, 1, a.in};
       const auto* bias = call.inputCount == 3 ? static_cast<const T*>(call.inputs[2].data) : nullptr;
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (multiply_few_rows(executor, input.base, weight.base, bias, output, a.rows, a.out, a.in)) return;
+      if (a.library == 0 &&
+          multiply_few_rows(executor, input.base, weight.base, bias, output, a.rows, a.out, a.in)) return;
       gemm(executor,
            GemmProblem<T>{a.rows,
                           a.out,
@@ -171,7 +186,8 @@ struct LinearOp {
                           operand<T>(weight),
                           {output, 1, 0, 0, a.out, nullptr, bias, 0},
                           false,
-                          true},
+                          true,
+                          static_cast<ProductLibrary>(a.library)},
            executor.workspace());
     });
   }
