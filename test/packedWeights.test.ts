@@ -157,7 +157,7 @@ describeOnDevices('packed weights', (device) => {
       const { limitBytes: limit } = memoryStats(device);
       for (let round = 0; round < 3; round++) {
         for (const weight of weights) {
-          const y = conv2d(input, weight, { ...options, algorithm: most });
+          const y = conv2d(input, weight, { ...options, algorithm: most } as const);
           expectClose(read(y), reference.conv2d(x, w, options), close);
           y.dispose();
           expect(memoryStats(device).allocatedBytes - before).toBeLessThanOrEqual(limit / 4);
@@ -177,7 +177,7 @@ describeOnDevices('packed weights', (device) => {
     const input = toTensor(x);
     const labels = toTensor(ndarray([1], [7]), 'int32');
     const logits = toTensor(ndarray([1, 3], [1, 2, 3]));
-    const settings = { ...options, algorithm: most };
+    const settings = { ...options, algorithm: most } as const;
     // A poisoned input: its convolution does not run, so nothing was packed.
     const poison = crossEntropy(logits, labels);
     const bad = mul(input, poison);
