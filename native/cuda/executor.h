@@ -28,6 +28,12 @@ inline constexpr unsigned kBlockThreads = 256;
 // Blocks that fit a multiprocessor at once. Named, because ptxas otherwise aims at four, and spills where 64 registers
 // are few.
 inline constexpr unsigned kResidentBlocks = 3;
+// A body that needs more registers says how many do.
+template <class Body>
+inline constexpr unsigned kResidentBlocksOf = kResidentBlocks;
+template <class Body>
+requires requires { Body::kResidentBlocks; }
+inline constexpr unsigned kResidentBlocksOf<Body> = Body::kResidentBlocks;
 
 // Elements that keep a large device busy: work in several steps takes as many at a time.
 inline constexpr std::int64_t kParallelElements = std::int64_t{1} << 22;
@@ -71,7 +77,7 @@ __device__ __forceinline__ void lanes_of_row(const Row& row, std::int64_t width,
 }
 
 template <class Body>
-__global__ void __launch_bounds__(kBlockThreads, kResidentBlocks)
+__global__ void __launch_bounds__(kBlockThreads, kResidentBlocksOf<Body>)
     rows_kernel(std::int64_t count, std::int64_t width, const Body body) {
   const std::int64_t step = std::int64_t{gridDim.y} * blockDim.y;
   for (std::int64_t i = std::int64_t{blockIdx.y} * blockDim.y + threadIdx.y; i < count; i += step) {

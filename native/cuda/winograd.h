@@ -57,13 +57,14 @@ struct TransformFilters {
   }
 };
 
-// A thread transforms the products of a tile of one filter; in float64 in halves, as TransformTiles does.
+// A thread transforms the products of a tile of one filter.
 template <class T, int kTile>
 struct TransformProducts {
   using Element = T;
   static constexpr bool kOverlap = false;
+  static constexpr unsigned kResidentBlocks = kTileBlocks<T>;
   using W = Winograd<kTile>;
-  static constexpr int kSize = W::kSize, kColumnsAtOnce = sizeof(T) == 8 ? kTile / 2 : kTile;
+  static constexpr int kSize = W::kSize;
   const T* from;
   T* to;
   const T* bias;
@@ -89,30 +90,27 @@ struct TransformProducts {
     T* corner = row.to + (n * groups * filters * out.h + y) * out.w + x;
     const auto left_down = static_cast<int>(min_of(kTile, out.h - y));
     const auto left_across = static_cast<int>(min_of(kTile, out.w - x));
-#pragma unroll 1
-    for (int begin = 0; begin < kTile; begin += kColumnsAtOnce) {
-      T columns[kColumnsAtOnce][kSize];
-      const T* product = row.from + at;
+    T columns[kTile][kSize];
+    const T* product = row.from + at;
 #pragma unroll
-      for (int i = 0; i < kSize; ++i) {
-        T m[kSize], t[kTile];
+    for (int i = 0; i < kSize; ++i) {
+      T m[kSize], t[kTile];
 #pragma unroll
-        for (int j = 0; j < kSize; ++j, product += point) m[j] = *product;
-        W::output(m, t);
+      for (int j = 0; j < kSize; ++j, product += point) m[j] = *product;
+      W::output(m, t);
 #pragma unroll
-        for (int s = 0; s < kColumnsAtOnce; ++s) columns[s][i] = begin == 0 ? t[s] : t[kTile - kColumnsAtOnce + s];
-      }
+      for (int s = 0; s < kTile; ++s) columns[s][i] = t[s];
+    }
 #pragma unroll
-      for (int s = 0; s < kColumnsAtOnce; ++s) {
-        T t[kTile];
-        W::output(columns[s], t);
-        T* element = corner + begin + s;
+    for (int s = 0; s < kTile; ++s) {
+      T t[kTile];
+      W::output(columns[s], t);
+      T* element = corner + s;
 #pragma unroll
-        for (int r = 0; r < kTile; ++r, element += out.w) {
-          T value = t[r] + row.bias;
-          if (clamp.any) value = clamp(Pack<T, 1>(value)).v;
-          if (r < left_down && begin + s < left_across) *element = value;
-        }
+      for (int r = 0; r < kTile; ++r, element += out.w) {
+        T value = t[r] + row.bias;
+        if (clamp.any) value = clamp(Pack<T, 1>(value)).v;
+        if (r < left_down && s < left_across) *element = value;
       }
     }
   }

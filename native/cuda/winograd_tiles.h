@@ -54,15 +54,18 @@ struct TilePlanes {
   std::int64_t first, count;
 };
 
-// A thread transforms a tile of one plane, zeros beside it and beyond the last tile. In float64 it does so in halves,
-// since a whole tile takes more registers than a thread has.
+// Of kernels whose threads hold a tile.
+template <class T>
+inline constexpr unsigned kTileBlocks = sizeof(T) == 8 ? 2 : kResidentBlocks;
+
+// A thread transforms a tile of one plane, zeros beside it and beyond the last tile.
 template <class T, int kTile, bool kGradient>
 struct TransformTiles {
   using Element = T;
   static constexpr bool kOverlap = false;
+  static constexpr unsigned kResidentBlocks = kTileBlocks<T>;
   using W = Winograd<kTile>;
   static constexpr int kSize = W::kSize, kReads = kGradient ? kTile : kSize;
-  static constexpr int kRowsAtOnce = sizeof(T) == 8 ? kSize / 2 : kSize;
   const T* base;
   T* to;
   std::int64_t planes, count, first;  // of a group: all, those that are transformed, and the first of them
@@ -107,29 +110,26 @@ struct TransformTiles {
       rows |= static_cast<unsigned>(at < places.count && y + i >= 0 && y + i < height) << i;
       columns |= static_cast<unsigned>(x + i >= 0 && x + i < width) << i;
     }
-#pragma unroll 1
-    for (int begin = 0; begin < kSize; begin += kRowsAtOnce) {
-      T vertical[kRowsAtOnce][kReads];
+    T vertical[kSize][kReads];
 #pragma unroll
-      for (int j = 0; j < kReads; ++j) {
-        T d[kReads], t[kSize];
-        const T* element = from + j;
+    for (int j = 0; j < kReads; ++j) {
+      T d[kReads], t[kSize];
+      const T* element = from + j;
 #pragma unroll
-        for (int i = 0; i < kReads; ++i, element += width) {
-          d[i] = (rows >> i & columns >> j & 1) != 0 ? *element : T{0};
-        }
-        of_line(d, t);
-#pragma unroll
-        for (int i = 0; i < kRowsAtOnce; ++i) vertical[i][j] = begin == 0 ? t[i] : t[kSize - kRowsAtOnce + i];
+      for (int i = 0; i < kReads; ++i, element += width) {
+        d[i] = (rows >> i & columns >> j & 1) != 0 ? *element : T{0};
       }
-      T* result = row.to + begin * kSize * point + at;
+      of_line(d, t);
 #pragma unroll
-      for (int i = 0; i < kRowsAtOnce; ++i) {
-        T t[kSize];
-        of_line(vertical[i], t);
+      for (int i = 0; i < kSize; ++i) vertical[i][j] = t[i];
+    }
+    T* result = row.to + at;
 #pragma unroll
-        for (int j = 0; j < kSize; ++j, result += point) *result = t[j];
-      }
+    for (int i = 0; i < kSize; ++i) {
+      T t[kSize];
+      of_line(vertical[i], t);
+#pragma unroll
+      for (int j = 0; j < kSize; ++j, result += point) *result = t[j];
     }
   }
 
