@@ -1,6 +1,14 @@
 import { writeFileSync } from 'node:fs';
-import { type DeviceInfo, devices, getMatmulPrecision, manualSeed, setDefaultDevice } from 'receptive';
+import {
+  type DeviceInfo,
+  devices,
+  getMatmulPrecision,
+  manualSeed,
+  setDefaultDevice,
+  UnsupportedError,
+} from 'receptive';
 import { table } from '../lib/report/text';
+import type { BenchCase } from './benchCase';
 import type { CommandLine } from './commandLine';
 import type { Absent } from './contenders/contenders';
 import { casesOf } from './conv/cases';
@@ -8,7 +16,7 @@ import type { ConvCase } from './conv/measureCase';
 import { shapeText } from './conv/notation';
 import { operations } from './conv/shape';
 import { families } from './families';
-import { type GpuConvResult, type GpuSettings, measureOnGpu, whyNot } from './gpu/convCase';
+import { type GpuConvResult, type GpuRemark, type GpuSettings, measureOnGpu, whyNot } from './gpu/convCase';
 import { type DeviceTimes, deviceTimes, flushBytes, flushes } from './gpu/deviceTimes';
 import { expectCorrect } from './measure';
 import { startProgress } from './progress';
@@ -22,12 +30,15 @@ interface ConvRow extends GpuConvResult {
   readonly operations: number;
 }
 
-interface FamilyRow extends DeviceTimes {
+interface FamilyRow {
   readonly family: string;
   readonly name: string;
   readonly unit: string;
   /** Operations or bytes of a run. */
   readonly amount: number;
+  readonly times: DeviceTimes | null;
+  /** Why there are no times, else none. */
+  readonly remarks: readonly GpuRemark[];
 }
 
 function find(id: string): DeviceInfo {
@@ -41,6 +52,12 @@ function find(id: string): DeviceInfo {
 const microseconds = ({ median, deviation }: Spread): string => `${median.toFixed(1)} ± ${deviation.toFixed(1)}`;
 /** Thousands of millions in a second. */
 const rate = (amount: number, { median }: Spread): string => (amount / median / 1e3).toFixed(1);
+
+function printRemarks(what: string, remarks: readonly GpuRemark[]): void {
+  for (const { name, reason, failed } of remarks) {
+    console.log(`${name} ${failed ? 'FAILED' : 'declines'} (${reason}): ${what}`);
+  }
+}
 
 function printConvolutions(rows: readonly ConvRow[], peers: readonly string[]): void {
   const columns = peers.flatMap((peer) => [`${peer} cold µs`, `${peer} hot µs`, `cold/${peer}`, `hot/${peer}`]);
@@ -73,11 +90,7 @@ function printConvolutions(rows: readonly ConvRow[], peers: readonly string[]): 
       head.map((_, i) => (i < 3 ? 'left' : 'right')),
     ),
   );
-  for (const { layer, direction, remarks } of rows) {
-    for (const { name, reason, failed } of remarks) {
-      console.log(`${name} ${failed ? 'FAILED' : 'declines'} (${reason}): ${direction} ${layer}`);
-    }
-  }
+  for (const { layer, direction, remarks } of rows) printRemarks(`${direction} ${layer}`, remarks);
 }
 
 async function convolutions(cases: readonly ConvCase[], settings: GpuSettings): Promise<ConvRow[]> {
@@ -97,6 +110,22 @@ async function convolutions(cases: readonly ConvCase[], settings: GpuSettings): 
   return rows;
 }
 
+async function ofFamily(family: string, benchCase: BenchCase, rounds: number, bytes: number): Promise<FamilyRow> {
+  const { name, unit, amount } = benchCase;
+  const row = { family, name, unit, amount };
+  const prepared = benchCase.prepare();
+  try {
+    await expectCorrect(`${family} ${name}`, prepared);
+    return { ...row, times: await deviceTimes(() => prepared.run(), rounds, bytes), remarks: [] };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const remark = { name: 'receptive', reason, failed: !(error instanceof UnsupportedError) };
+    return { ...row, times: null, remarks: [remark] };
+  } finally {
+    for (const input of prepared.inputs) input.dispose();
+  }
+}
+
 async function ofFamilies({ families: names, extra, filter, seed, rounds }: CommandLine, bytes: number) {
   const random = randomIntegers(seed);
   const cases = names.flatMap((family) =>
@@ -109,11 +138,7 @@ async function ofFamilies({ families: names, extra, filter, seed, rounds }: Comm
   try {
     for (const { family, benchCase } of cases) {
       progress.next(family);
-      const { name, unit, amount } = benchCase;
-      const prepared = benchCase.prepare();
-      await expectCorrect(`${family} ${name}`, prepared);
-      rows.push({ family, name, unit, amount, ...(await deviceTimes(() => prepared.run(), rounds, bytes)) });
-      for (const input of prepared.inputs) input.dispose();
+      rows.push(await ofFamily(family, benchCase, rounds, bytes));
     }
   } finally {
     progress.stop();
@@ -123,9 +148,11 @@ async function ofFamilies({ families: names, extra, filter, seed, rounds }: Comm
 
 function printFamilies(rows: readonly FamilyRow[]): void {
   const head = ['family', 'case', 'cold µs', 'hot µs', 'cold rate', 'hot rate', 'unit'];
-  const lines = rows.map(({ family, name, cold, hot, amount, unit }) => [
-    ...[family, name, microseconds(cold), microseconds(hot), rate(amount, cold), rate(amount, hot), unit],
-  ]);
+  const lines = rows.flatMap(({ family, name, times, amount, unit }) => {
+    if (times === null) return [];
+    const { cold, hot } = times;
+    return [[family, name, microseconds(cold), microseconds(hot), rate(amount, cold), rate(amount, hot), unit]];
+  });
   console.log(
     table(
       head,
@@ -133,6 +160,7 @@ function printFamilies(rows: readonly FamilyRow[]): void {
       head.map((_, i) => (i < 2 || i === 6 ? 'left' : 'right')),
     ),
   );
+  for (const { family, name, remarks } of rows) printRemarks(`${family} ${name}`, remarks);
 }
 
 /** Peers that decline all cases for one reason: that is said once. */
@@ -176,5 +204,5 @@ export async function gpuBench(options: CommandLine, command: string): Promise<b
     const report = { command, facts, emulated, precision, settings, absent, results: rows };
     writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   }
-  return !rows.some((row) => 'remarks' in row && row.remarks.some(({ failed }) => failed));
+  return !rows.some(({ remarks }) => remarks.some(({ failed }) => failed));
 }

@@ -48,7 +48,16 @@ describe.skipIf(!isEmulated(device))(`bench --device on ${device}`, () => {
   });
 
   it('times the cases of op families', async () => {
-    const { code, stdout } = await bench('--family', 'cast', '--filter', 'float32 to uint8 16 Ki', '--rounds', '1', '--seed', '3');
+    const { code, stdout } = await bench(
+      '--family',
+      'cast',
+      '--filter',
+      'float32 to uint8 16 Ki',
+      '--rounds',
+      '1',
+      '--seed',
+      '3',
+    );
     expect(code).toBe(0);
     expect(stdout).toMatch(/^cast +float32 to uint8 16 Ki .* GB\/s$/m);
   });
