@@ -15,6 +15,9 @@ const algorithmNames = [
   ]),
 ];
 
+/** Algorithms that are somebody else's, which a GPU's own are compared with. */
+const gpuPeers = ['cudnn'];
+
 export const usage = `Measures convolutions, and compares with other runtimes on the same machine in turn.
 
 usage: npm run bench -- [options]        (or: npx receptive bench [options])
@@ -42,6 +45,10 @@ Other operations
   --filter TEXT      only cases whose name contains TEXT
   --extra N          seeded random shapes in conv2d and pool (default 50)
   --calls            the cost of a call on 16 floats
+
+On a GPU, by its own clock, cold and hot (see bench/CUDA.md)
+  --device cuda[:N]  convolutions, or --family; answers are compared with the CPU's
+  --peers LIST       ${gpuPeers.join(',')} or none: other algorithms of this build (default all)
 
 All
   --threads N        compute threads, ours and the peers' (default 1)
@@ -72,7 +79,7 @@ function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const names = ['suite', 'shape', 'filter', 'dir', 'batch', 'algorithm', 'peers', 'html', 'markdown'] as const;
   const ofNets = ['nets', 'mode', 'size'] as const;
-  const others = ['family', 'extra', 'threads', 'rounds', 'seed', 'json'] as const;
+  const others = ['family', 'extra', 'device', 'threads', 'rounds', 'seed', 'json'] as const;
   const options = Object.fromEntries([...names, ...ofNets, ...others].map((name) => [name, text])) as Record<
     (typeof names)[number] | (typeof ofNets)[number] | (typeof others)[number],
     typeof text
@@ -98,6 +105,8 @@ export interface CommandLine {
   readonly algorithm: string;
   readonly peers: readonly string[];
   readonly families: readonly string[];
+  /** `cuda:N`; the CPU, beside its peers, if left out. */
+  readonly device: string | undefined;
   readonly nets: readonly ModelName[];
   readonly netMode: NetMode;
   /** Side of the images instead of the published one. */
@@ -118,6 +127,21 @@ function modeOf({ help, calls, family, nets }: ReturnType<typeof parse>): Comman
   return family === undefined ? 'convolutions' : 'families';
 }
 
+/** The device with its number. */
+function gpuOf({ device, html, markdown }: ReturnType<typeof parse>, mode: CommandLine['mode']): string | undefined {
+  if (device === undefined) return undefined;
+  const wrong = (what: string): UsageError => new UsageError(`--device: ${what}`);
+  if (!/^cuda(:\d+)?$/.test(device)) throw wrong(`cuda or cuda:N, given '${device}'`);
+  if (mode === 'nets' || mode === 'calls') throw wrong(`convolutions and --family only, not --${mode}`);
+  if (html !== undefined || markdown !== undefined) throw wrong('results as --json only, not as --html or --markdown');
+  return device === 'cuda' ? 'cuda:0' : device;
+}
+
+function peersOf(mode: CommandLine['mode'], device: string | undefined): readonly string[] {
+  if (device !== undefined) return gpuPeers;
+  return Object.keys(mode === 'nets' ? netPeers : peers);
+}
+
 /**
  * @throws UsageError naming the option, what was given and what is allowed.
  */
@@ -128,7 +152,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const all = Object.keys(families);
   const wanted = list('family', 'all');
   const mode = modeOf(given);
-  const knownPeers = Object.keys(mode === 'nets' ? netPeers : peers);
+  const device = gpuOf(given, mode);
+  const knownPeers = peersOf(mode, device);
   const wantedPeers = list('peers', knownPeers.join(','));
   if (given.shape !== undefined) {
     try {
@@ -146,6 +171,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     batch: given.batch === undefined ? undefined : wholeNumber('batch', given.batch, 1, 1),
     algorithm: known('algorithm', [given.algorithm ?? 'auto'], algorithmNames)[0],
     peers: wantedPeers.join() === 'none' ? [] : known('peers', wantedPeers, knownPeers),
+    device,
     families: wanted.join() === 'all' ? all : known('family', wanted, all),
     nets: known('nets', list('nets', ''), modelNames) as readonly ModelName[],
     netMode: known('mode', [given.mode ?? 'inference'], netModes)[0] as NetMode,

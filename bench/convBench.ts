@@ -3,8 +3,9 @@ import { table } from '../lib/report/text';
 import type { CommandLine } from './commandLine';
 import { type Absent, type Contender, machineLimit, peers as peerTable, receptive } from './contenders/contenders';
 import { ContenderProcess } from './contenders/process';
+import { casesOf } from './conv/cases';
 import { type CaseResult, type Contenders, type ConvCase, measureCase, type Settings } from './conv/measureCase';
-import { type Layer, parseLayer, shapeText } from './conv/notation';
+import { shapeText } from './conv/notation';
 import { startProgress } from './progress';
 import { htmlReport } from './report/html';
 import { markdownReport } from './report/markdown';
@@ -12,15 +13,6 @@ import { collectFacts, type Report } from './report/model';
 import { remarks } from './report/summary';
 import { caseTable, factTable, legend, summaryTable, type Table } from './report/tables';
 import { type Spread, spread } from './statistics';
-import { suites, withBatch } from './suites';
-
-function casesOf({ suite, shape, batch, filter, directions }: CommandLine): ConvCase[] {
-  const layers: readonly Layer[] = shape === undefined ? suites[suite] : [parseLayer(shape)];
-  const chosen = (batch === undefined ? layers : withBatch(layers, batch)).filter((layer) =>
-    shapeText(layer.shape).includes(filter),
-  );
-  return directions.flatMap((direction) => chosen.map((layer) => ({ layer, direction })));
-}
 
 const isThere = (contender: Contender | Absent): contender is Contender => !('absent' in contender);
 

@@ -4,6 +4,7 @@ import { callOverhead } from './calls';
 import { parseCommandLine, UsageError, usage } from './commandLine';
 import { convBench } from './convBench';
 import { familyBench } from './familyBench';
+import { gpuBench } from './gpuBench';
 import { netBench } from './netBench';
 
 /** The command that measures this again; where it writes its results makes no difference. */
@@ -16,6 +17,10 @@ function commandText(args: readonly string[]): string {
 
 async function main(args: readonly string[]): Promise<void> {
   const options = parseCommandLine(args);
+  if (options.device !== undefined && options.mode !== 'help') {
+    if (!(await gpuBench(options, commandText(args)))) process.exitCode = 1;
+    return;
+  }
   switch (options.mode) {
     case 'help':
       return console.log(usage);

@@ -15,7 +15,8 @@ function disposeAll(tensors: readonly AnyTensor[]): void {
   for (const tensor of tensors) tensor.dispose();
 }
 
-async function expectCorrect(name: string, prepared: Prepared): Promise<void> {
+/** Runs a case once and compares samples of its answer with the independent computation. */
+export async function expectCorrect(name: string, prepared: Prepared): Promise<void> {
   const outputs = prepared.run();
   const values = await outputs[0].data();
   for (const index of sampleIndices(values.length, checkedElements)) {
