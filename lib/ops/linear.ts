@@ -70,7 +70,13 @@ export function linear<D extends DType>(
   const { rows, inputs, outputs, outputShape } = plan('linear', input, weight);
   const attrs = { rows, in: inputs, out: outputs, library };
   if (bias === undefined || bias === null) {
-    return recorded(run1(linearOp, [input, weight], input.dtype, outputShape, attrs), input, weight, null, matmulBackend);
+    return recorded(
+      run1(linearOp, [input, weight], input.dtype, outputShape, attrs),
+      input,
+      weight,
+      null,
+      matmulBackend,
+    );
   }
   expectFloatTensor('linear', 'bias', bias);
   expectPartner('linear', 'input', input, 'bias', bias);
@@ -79,7 +85,13 @@ export function linear<D extends DType>(
       `linear: bias must have shape [${outputs}], one number per output, given ${shapeText(bias.shape)}`,
     );
   }
-  return recorded(run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs), input, weight, bias, matmulBackend);
+  return recorded(
+    run1(linearOp, [input, weight, bias], input.dtype, outputShape, attrs),
+    input,
+    weight,
+    bias,
+    matmulBackend,
+  );
 }
 
 /** [..., n] as [rows, n]. */
@@ -117,7 +129,10 @@ function recorded<D extends DType>(
   matmulBackend: MatmulBackend | undefined,
 ): Tensor<D> {
   if (!recording(input, weight, bias)) return output;
-  return record(linearRule, [input, weight, bias], output, crosswise(input, weight), { inputShape: input.shape, matmulBackend });
+  return record(linearRule, [input, weight, bias], output, crosswise(input, weight), {
+    inputShape: input.shape,
+    matmulBackend,
+  });
 }
 
 /**

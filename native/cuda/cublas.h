@@ -1,5 +1,5 @@
-// cuBLAS, opened at run time: the entry points that are used, as versions 12 and 13 have them. Nothing of its headers is
-// compiled in. Matrices are stored by columns there.
+// cuBLAS, opened at run time: the entry points that are used, as versions 12 and 13 have them. Nothing of its headers
+// is compiled in. Matrices are stored by columns there.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -46,10 +46,16 @@ void gemm_by_library(const Executor& executor, const GemmProblem<T>& p) {
   CublasHandle& blas = executor.libraries().blas(executor.stream());
   const auto inner_of = [&](const Operand<T>& of) { return of.rank > 1 ? of.dims[of.rank - 1] : p.items; };
   const auto stride_of = [](const Operand<T>& of) { return of.rank > 0 ? of.strides[of.rank - 1] : 0; };
-  ColumnProducts<T> products{p.columns,      p.rows, p.steps, library_matrix(p.b, p.steps, p.columns, false),
+  ColumnProducts<T> products{p.columns,
+                             p.rows,
+                             p.steps,
+                             library_matrix(p.b, p.steps, p.columns, false),
                              library_matrix(p.a, p.steps, p.rows, true),
-                             nullptr,        p.c.row_stride < p.columns ? p.columns : p.c.row_stride,
-                             p.c.outer_stride, inner_of(p.a), begins || p.accumulate};
+                             nullptr,
+                             p.c.row_stride < p.columns ? p.columns : p.c.row_stride,
+                             p.c.outer_stride,
+                             inner_of(p.a),
+                             begins || p.accumulate};
   products.a.stride = stride_of(p.b);
   products.b.stride = stride_of(p.a);
   for (std::int64_t item = 0; item < p.items; item += products.count) {

@@ -31,7 +31,7 @@ struct MatmulOp {
                                      RECEPTIVE_INTEGER(MatmulAttrs, aStrides), RECEPTIVE_INTEGER(MatmulAttrs, bStrides),
                                      RECEPTIVE_INTEGER(MatmulAttrs, m),        RECEPTIVE_INTEGER(MatmulAttrs, n),
                                      RECEPTIVE_INTEGER(MatmulAttrs, k),        RECEPTIVE_FLAG(MatmulAttrs, transposeA),
-                                     RECEPTIVE_FLAG(MatmulAttrs, transposeB), RECEPTIVE_INTEGER(MatmulAttrs, library)};
+                                     RECEPTIVE_FLAG(MatmulAttrs, transposeB),  RECEPTIVE_INTEGER(MatmulAttrs, library)};
   static constexpr int minInputs = 2, maxInputs = 2, outputs = 1;
 
   static std::int64_t items(const MatmulAttrs& a) {
@@ -174,8 +174,8 @@ struct LinearOp {
       const MatrixOperand<T> weight{static_cast<const T*>(call.inputs[1].data), 1, 0, 0, 1, a.in};
       const auto* bias = call.inputCount == 3 ? static_cast<const T*>(call.inputs[2].data) : nullptr;
       auto* output = static_cast<T*>(call.outputs[0].data);
-      if (a.library == 0 &&
-          multiply_few_rows(executor, input.base, weight.base, bias, output, a.rows, a.out, a.in)) return;
+      if (a.library == 0 && multiply_few_rows(executor, input.base, weight.base, bias, output, a.rows, a.out, a.in))
+        return;
       gemm(executor,
            GemmProblem<T>{a.rows,
                           a.out,

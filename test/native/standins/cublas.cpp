@@ -1,6 +1,6 @@
 // A stand-in for libcublas: the entry points that native/cuda/cublas.h declares, with plain loops. It refuses what the
-// library would, wrong leading dimensions above all, and what this package must not do: to multiply without a stream and
-// a workspace of its own, set in that order.
+// library would, wrong leading dimensions above all, and what this package must not do: to multiply without a stream
+// and a workspace of its own, set in that order.
 #include <cstdint>
 #include <cstring>
 

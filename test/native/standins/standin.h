@@ -1,6 +1,7 @@
 // What all stand-ins do as the environment says: fail, report another version, write down their calls.
 //
-//   RECEPTIVE_STANDIN_FAIL=NAME:N[+]=STATUS,…  the N-th call of the function in the process gives that status, with + all
+//   RECEPTIVE_STANDIN_FAIL=NAME:N[+]=STATUS,…  the N-th call of the function in the process gives that status, with +
+//   all
 //                                              later ones too
 //   RECEPTIVE_STANDIN_VERSION=11.2.3           what the library says that it is
 //   RECEPTIVE_STANDIN_LOG=FILE                 gets a line for each call

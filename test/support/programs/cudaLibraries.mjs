@@ -107,8 +107,9 @@ async function algorithms(fn) {
 
 async function reportProducts() {
   const [a, b] = [integers([3, 4], 'float32', 1), integers([4, 5], 'float32', 2)];
-  const parameter = integers([4, 5], 'float32', 2).requiresGrad_();
-  const layer = integers([5, 4], 'float32', 2).requiresGrad_();
+  const parameter = integers([4, 5], 'float32', 2);
+  const layer = integers([5, 4], 'float32', 2);
+  parameter.requiresGrad = layer.requiresGrad = true;
   const fine = tensor([1 + 2 ** -12]);
   const square = (options) => matmul(fine, fine, options).dataSync()[0];
   const results = {
@@ -129,14 +130,14 @@ async function reportProducts() {
   return { ...results, high: square(cublas), own: square({}) };
 }
 
-async function reportFailures(rounds) {
+async function reportFailures(count) {
   const [a, b] = [integers([3, 4], 'float32', 1), integers([4, 5], 'float32', 2)];
   const expected = matmul(a, b);
   const values = `${expected.dataSync()}`;
   expected.dispose();
   const before = memoryStats(device);
   const results = [];
-  for (let i = 0; i < rounds; i++) {
+  for (let i = 0; i < count; i++) {
     results.push(
       outcome(() => {
         const c = matmul(a, b, cublas);
