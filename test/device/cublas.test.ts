@@ -86,8 +86,12 @@ describe.skipIf(standIns === null)('cuBLAS on an emulated cuda:0', { timeout }, 
 
   it('is found by its name, and where a variable says', async () => {
     const found = { cublas: { version: '13.0.1', path: library } };
-    for (const env of [{ LD_LIBRARY_PATH: standIns as string }, { RECEPTIVE_CUBLAS_LIBRARY: library }]) {
-      const { devices: list, used } = await info(env);
+    const ways = [
+      ['LD_LIBRARY_PATH', standIns as string],
+      ['RECEPTIVE_CUBLAS_LIBRARY', library],
+    ];
+    for (const [variable, value] of ways) {
+      const { devices: list, used } = await info({ [variable]: value });
       expect(list[1].libraries).toMatchObject(found);
       expect(used).toBe(2);
     }

@@ -109,7 +109,8 @@ async function reportProducts() {
   const [a, b] = [integers([3, 4], 'float32', 1), integers([4, 5], 'float32', 2)];
   const parameter = integers([4, 5], 'float32', 2);
   const layer = integers([5, 4], 'float32', 2);
-  parameter.requiresGrad = layer.requiresGrad = true;
+  parameter.requiresGrad = true;
+  layer.requiresGrad = true;
   const fine = tensor([1 + 2 ** -12]);
   const square = (options) => matmul(fine, fine, options).dataSync()[0];
   const results = {
