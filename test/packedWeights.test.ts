@@ -157,7 +157,7 @@ describeOnDevices('packed weights', (device) => {
       const { limitBytes: limit } = memoryStats(device);
       for (let round = 0; round < 3; round++) {
         for (const weight of weights) {
-          const y = conv2d(input, weight, { ...options, algorithm: most } as const);
+          const y = conv2d(input, weight, { ...options, algorithm: most });
           expectClose(read(y), reference.conv2d(x, w, options), close);
           y.dispose();
           expect(memoryStats(device).allocatedBytes - before).toBeLessThanOrEqual(limit / 4);
