@@ -29,8 +29,9 @@ if(RECEPTIVE_CUDA STREQUAL "EMULATED")
   set_source_files_properties(native/cuda/gemm.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
 else()
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
-  # 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler.
-  set(options -lineinfo -diag-suppress=1675 -Werror=all-warnings "SHELL:-Xcompiler -Wall,-Wextra,-Wno-psabi,-Werror")
+  # 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler, nor does that know `#pragma unroll`.
+  set(options -lineinfo -diag-suppress=1675 -Werror=all-warnings
+    "SHELL:-Xcompiler -Wall,-Wextra,-Wno-psabi,-Wno-unknown-pragmas,-Werror")
   target_compile_options(receptive_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   if(RECEPTIVE_CUDART STREQUAL "shared")
     # An emulator translates what it runs: products that are written out step by step take it many minutes.
