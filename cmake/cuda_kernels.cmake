@@ -25,7 +25,8 @@ if(RECEPTIVE_CUDA STREQUAL "EMULATED")
   target_include_directories(receptive_cuda BEFORE PRIVATE native/emulation)
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   target_link_libraries(receptive_cuda PRIVATE receptive_warnings)
-  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas -Wno-maybe-uninitialized)
+  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas -Wno-maybe-uninitialized
+    $<$<BOOL:${RECEPTIVE_SANITIZE}>:-O1>)  # as for the CPU's kernels
   set_source_files_properties(native/cuda/gemm.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
 else()
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
