@@ -25,14 +25,19 @@ if(RECEPTIVE_CUDA STREQUAL "EMULATED")
   target_include_directories(receptive_cuda BEFORE PRIVATE native/emulation)
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   target_link_libraries(receptive_cuda PRIVATE receptive_warnings)
-  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas -Wno-maybe-uninitialized
-    $<$<BOOL:${RECEPTIVE_SANITIZE}>:-O1>)  # as for the CPU's kernels
+  target_compile_options(receptive_cuda PRIVATE -ffp-contract=off -Wno-unknown-pragmas -Wno-maybe-uninitialized)
+  if(RECEPTIVE_SANITIZE)
+    target_compile_options(receptive_cuda PRIVATE -O1)  # as for the CPU's kernels
+  endif()
   set_source_files_properties(native/cuda/gemm.cu PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++")
 else()
   target_include_directories(receptive_cuda PRIVATE native native/cuda)
   # 1675: nvcc does not know `#pragma GCC unroll`, which is for the CPU's compiler, nor does that know `#pragma unroll`.
-  set(options -lineinfo -diag-suppress=1675 -Werror=all-warnings
+  set(options -diag-suppress=1675 -Werror=all-warnings "SHELL:-Xfatbin -compress-all"
     "SHELL:-Xcompiler -Wall,-Wextra,-Wno-psabi,-Wno-unknown-pragmas,-Werror")
+  if(RECEPTIVE_CUDART STREQUAL "shared")
+    list(APPEND options -lineinfo)  # for the emulator's reports; the addon would be larger
+  endif()
   target_compile_options(receptive_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   if(RECEPTIVE_CUDART STREQUAL "shared")
     # An emulator translates what it runs: products that are written out step by step take it many minutes.
