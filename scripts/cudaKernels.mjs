@@ -54,10 +54,25 @@ function shortName(name) {
   return (end > 0 ? plain.slice(0, end) : plain.replace(/\(.*/, '')).replace(/ >/g, '>');
 }
 
-/** Threads of a block, as the kernel's launch bounds have them: a product's follow from its tile. */
-function threadsOf(name) {
-  const tile = name.match(/\bTile<\w+, \d+, \d+, (\d+), (\d+), \d+>/);
-  return tile ? 32 * tile[1] * tile[2] : 256;
+/** The tile of a product, from its type in native/cuda/gemm_kernel.h; undefined for other kernels. */
+function tileOf(name) {
+  const tile = name.match(/\bTile<(\w+), (\d+), (\d+), (\d+), (\d+), \d+>, (.*)>$/);
+  if (tile === null) return undefined;
+  const [type, problem] = [tile[1], tile[6]];
+  const [down, across, warpsDown, warpsAcross] = tile.slice(2, 6).map(Number);
+  const vector = type === 'double' ? 2 : 4;
+  return {
+    ...{ problem, rows: 4 * vector * down * warpsDown, columns: 8 * vector * across * warpsAcross },
+    threads: 32 * warpsDown * warpsAcross,
+  };
+}
+
+/** Threads of a block, as the kernel's launch bounds have them. */
+const threadsOf = (name) => tileOf(name)?.threads ?? 256;
+
+function title(name) {
+  const tile = tileOf(name);
+  return tile ? `\`${tile.problem}\`, ${tile.rows}x${tile.columns}` : `\`${name}\``;
 }
 
 /** The part of a multiprocessor's threads that can be resident at once. */
@@ -97,7 +112,7 @@ if (flags.includes('--table')) {
     const { name, architecture, registers, shared, stack } = kernel;
     const share = `${Math.round(100 * occupancy(kernel))}%`;
     console.log(
-      `| \`${name}\` | ${architecture} | ${threadsOf(name)} | ${registers} | ${shared} | ${stack} | ${share} |`,
+      `| ${title(name)} | ${architecture} | ${threadsOf(name)} | ${registers} | ${shared} | ${stack} | ${share} |`,
     );
   }
 }
