@@ -2,7 +2,7 @@
 import { numbers, opNumber, words, writeShape } from './boundary';
 import { expectDtypeName, expectTensor, sameDevice, sameDtype } from './check';
 import { deviceId, resolveDevice } from './deviceTable';
-import { run1, runInPlace } from './dispatch';
+import { expectWritable, run1, runInPlace } from './dispatch';
 import type { DType } from './dtype';
 import { bytesPerElement, dtypeNumber, isFloat } from './dtype';
 import { ArgumentError, ShapeError } from './errors';
@@ -164,6 +164,7 @@ export function copyInto<D extends DType>(target: Tensor<D>, from: Tensor<D>): v
       `copy_: from must have the tensor's shape ${shapeText(target.shape)}, given ${shapeText(from.shape)}`,
     );
   }
+  expectWritable('copy_', target);
   // Reading and writing the same memory at different offsets would depend on the order of the copy.
   const source = overlap(target, from) ? clone(from) : from;
   runInPlace(copyOp, [source], [target], contiguous(target.size));
