@@ -59,7 +59,7 @@ describe('matmulBackend on the CPU', () => {
   });
 });
 
-describe.skipIf(standIns === null)('cuBLAS on an emulated cuda:0', { timeout }, () => {
+describe.skipIf(standIns === null)('cuBLAS on cuda:0, emulated', { timeout }, () => {
   const folder = temporaryFolder();
   const library = join(standIns ?? '', 'libcublas.so.13');
 
