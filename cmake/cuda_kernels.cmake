@@ -37,13 +37,11 @@ else()
     "SHELL:-Xcompiler -Wall,-Wextra,-Wno-psabi,-Wno-unknown-pragmas,-Werror")
   if(RECEPTIVE_CUDART STREQUAL "shared")
     list(APPEND options -lineinfo)  # for the emulator's reports; the addon would be larger
-  endif()
-  target_compile_options(receptive_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
-  if(RECEPTIVE_CUDART STREQUAL "shared")
     # An emulator translates what it runs: products that are written out step by step take it many minutes.
     set_property(SOURCE native/cuda/gemm.cu "${RECEPTIVE_GENERATED}/cuda/conv2d.cu" "${RECEPTIVE_GENERATED}/cuda/conv3d.cu"
                  APPEND PROPERTY COMPILE_DEFINITIONS RECEPTIVE_GEMM_UNROLL=1)
   endif()
+  target_compile_options(receptive_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
   set_property(SOURCE "${RECEPTIVE_GENERATED}/cuda/random.cu" "${RECEPTIVE_GENERATED}/cuda/creation.cu"
                APPEND PROPERTY COMPILE_OPTIONS --fmad=false)
 endif()

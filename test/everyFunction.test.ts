@@ -1,8 +1,9 @@
+import type { Tensor } from 'receptive';
 import * as receptive from 'receptive';
-import { Tensor } from 'receptive';
 import { afterEach, describe, expect, it } from 'vitest';
 import { describeOnDevices } from './support/devices';
 import { expectThrows } from './support/errors';
+import { isOptions, tensorsIn } from './support/programs/apiCalls.mjs';
 import { argumentSource, randomSource } from './support/programs/fuzzArguments.mjs';
 import { recipes } from './support/programs/fuzzRecipes.mjs';
 import { testSeed } from './support/random';
@@ -40,16 +41,6 @@ const functions: [name: string, f: Function, recipe: Recipe | undefined][] = [
     gradients[name],
   ]),
 ];
-
-const isOptions = (value: unknown): value is Record<string, unknown> =>
-  value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
-
-/** Every tensor among the arguments, those in arrays and options included. */
-function tensorsIn(value: unknown): Tensor[] {
-  if (value instanceof Tensor) return [value as Tensor];
-  if (Array.isArray(value)) return value.flatMap(tensorsIn);
-  return isOptions(value) ? Object.values(value).flatMap(tensorsIn) : [];
-}
 
 function release(value: unknown): void {
   if (value instanceof Promise) value.then(release, () => {});

@@ -3,7 +3,8 @@ import { clipGradNorm, clipGradValue } from 'receptive/optim';
 import { describe, expect, it } from 'vitest';
 import { type NdArray, ndarray, total } from '../reference/ndarray';
 import { expectClose, expectSame } from '../support/compare';
-import { describeOnDevices, floatDTypes, runsAtLaunch } from '../support/devices';
+import { describeOnDevices, floatDTypes } from '../support/devices';
+import { isEmulated } from '../support/emulation';
 import { expectThrows } from '../support/errors';
 import { type FloatDType, Random } from '../support/random';
 import { type AnyTensor, evaluate, toTensor } from '../support/tensors';
@@ -103,7 +104,7 @@ describeOnDevices('clipping', (device) => {
     });
   });
 
-  it.skipIf(runsAtLaunch(device))('does not wait for the gradients', async () => {
+  it.skipIf(isEmulated(device))('does not wait for the gradients', async () => {
     const start = performance.now();
     const { norm: result, gradient } = tidy(() => {
       const parameter = withGradient(ndarray([1024, 1024]));

@@ -21,9 +21,4 @@ export function describeOnDevices(name: string, body: (device: string) => void):
   }
 }
 
-/** Whether a device's kernels are run by the calling thread, at their launch: the emulated one's. */
-export function runsAtLaunch(device: string): boolean {
-  return devices().some(({ id, name }) => id === device && name.includes('emulated'));
-}
-
 export const floatDTypes = ['float32', 'float64'] as const;

@@ -2,7 +2,10 @@ import { devices } from 'receptive';
 
 // The device that an addon built with RECEPTIVE_CUDA=EMULATED makes of the CPU, see native/emulation/.
 
-/** Whether a device is emulated: it can fail on demand, and its times mean nothing. */
+/**
+ * Whether a device is emulated: it can fail on demand, its times mean nothing, and the calling thread runs its kernels, at their
+ * launch.
+ */
 export function isEmulated(id: string): boolean {
   return devices().some((device) => device.id === id && device.available && device.name.startsWith('emulated'));
 }

@@ -16,7 +16,8 @@ const leftOut = new Set(
 
 const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array, bool: Uint8Array };
 
-const isOptions = (value) =>
+/** @type {(value: unknown) => value is Record<string, unknown>} */
+export const isOptions = (value) =>
   value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype;
 
 /** The same value with all tensors in it put through `f`. */
@@ -27,6 +28,7 @@ export function mapTensors(value, f) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapTensors(item, f)]));
 }
 
+/** Every tensor in it, those in arrays and options included. */
 export function tensorsIn(value) {
   const found = [];
   mapTensors(value, (t) => found.push(t));
